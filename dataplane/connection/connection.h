@@ -1,0 +1,31 @@
+// What is remembered of one flow: one cache line, the same for both families.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/connection/timeouts.h"
+#include "dataplane/packet/flow_key.h"
+#include "dataplane/packet/numbers.h"
+
+namespace ballast {
+
+// Seconds since the dataplane started; wraps after 136 years.
+using Seconds32 = uint32_t;
+
+// Position of an entry in its table; 0 is never used.
+using ConnectionIndex = uint32_t;
+
+struct alignas(64) Connection {
+  FlowKey key;                       // 40 bytes
+  ServerIndex server{};
+  Seconds32 last_seen = 0;           // the only field that every packet writes
+  uint32_t next_sequence = 0;        // TCP: what the client's first segment behind its SYN begins with
+  ConnectionIndex wheel_next = 0;    // links of the expiry wheel's slot that the entry hangs in
+  ConnectionIndex wheel_previous = 0;
+  uint16_t wheel_slot = 0;
+  ConnectionState state = ConnectionState::kNone;
+  bool trusted = false;
+};
+static_assert(sizeof(Connection) == 64);
+
+}  // namespace ballast

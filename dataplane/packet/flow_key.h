@@ -1,0 +1,38 @@
+// The identity of a flow, as its client sees it: from where, to which virtual address and port, by which protocol.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "dataplane/packet/address.h"
+#include "dataplane/packet/byte_order.h"
+#include "dataplane/packet/numbers.h"
+
+namespace ballast {
+
+// Canonical for both directions: `client` is always the side that opened the flow. 40 bytes without padding, so that
+// it is compared and hashed as five 64-bit words.
+struct alignas(8) FlowKey {
+  IpAddress client;
+  IpAddress vip;
+  Big16 client_port;  // 0 where the protocol has no ports
+  Big16 vip_port;
+  IpProtocol protocol{};
+  uint8_t zero[3] = {};
+
+  friend bool operator==(const FlowKey& a, const FlowKey& b) {
+    return __builtin_memcmp(&a, &b, sizeof(FlowKey)) == 0;
+  }
+  [[nodiscard]] std::string to_string() const;  // "tcp 198.51.100.7:40000 -> 192.0.2.10:80"
+};
+static_assert(sizeof(FlowKey) == 40);
+
+// Secret of a process, drawn at start: without it nobody can choose flows that fall into one bucket.
+struct FlowHashKey {
+  uint64_t words[6];
+};
+
+// Keyed 64-bit hash of a flow (multiply and fold, in the manner of wyhash); every bit of the key moves every bit.
+uint64_t flow_hash(const FlowKey& flow, const FlowHashKey& key);
+
+}  // namespace ballast
