@@ -95,7 +95,10 @@ std::string StatusSet::to_string() const {
     while (contains(last + 1)) {
       ++last;
     }
-    text += fmt::format(last == first ? "{}{}" : "{}{}-{}", text.empty() ? "" : ",", first, last);
+    text += fmt::format("{}{}", text.empty() ? "" : ",", first);
+    if (last != first) {
+      text += fmt::format("-{}", last);
+    }
     first = last;
   }
   return text;
