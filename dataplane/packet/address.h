@@ -41,9 +41,9 @@ class IpAddress {
   [[nodiscard]] Family family() const { return is_v4() ? Family::kIpv4 : Family::kIpv6; }
 
   // All 16 bytes, IPv4 in mapped form.
-  [[nodiscard]] const V6Bytes& bytes() const { return bytes_; }
+  [[nodiscard]] constexpr const V6Bytes& bytes() const { return bytes_; }
   // The last four bytes; meaningful for IPv4 only.
-  [[nodiscard]] V4Bytes v4_bytes() const { return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]}; }
+  [[nodiscard]] constexpr V4Bytes v4_bytes() const { return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]}; }
 
   [[nodiscard]] bool is_unspecified() const;  // 0.0.0.0 or ::
   [[nodiscard]] bool is_multicast() const;    // 224.0.0.0/4 or ff00::/8

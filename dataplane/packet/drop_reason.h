@@ -54,7 +54,7 @@ namespace ballast {
   X(kVipNotOwned, "vip_not_owned", "for a VIP whose lease this node does not hold")                                    \
   X(kNoService, "no_service", "VIP, but no service listens on this protocol and port")                                 \
   X(kProtocolUnsupported, "protocol_unsupported", "VIP, but neither TCP, UDP nor ICMP")                                \
-  X(kNoServer, "no_server", "service without a usable server")                                                         \
+  X(kNoUsableServer, "no_server", "service without a usable server")                                                   \
   X(kServerGone, "server_gone", "connection of a server that was removed or disabled")                                 \
   X(kNotSyn, "not_syn", "TCP segment of no known connection that does not open one")                                   \
   X(kUntrustedQuota, "untrusted_quota", "no room for a new flow among the untrusted")                                  \
