@@ -67,9 +67,6 @@ namespace ballast {
   X(kPortDown, "port_down", "the port to the next hop is down")                                                        \
   X(kTooBig, "too_big", "longer than the outgoing port's MTU")                                                         \
   X(kTransit, "transit", "for neither a VIP nor this node: ballast is not a router")                                   \
-  X(kAnswerLimited, "answer_limited", "reset or unreachable not sent: over the rate limit")                            \
-  X(kAnswerForbidden, "answer_forbidden", "no reset or ICMP error may answer this packet (RFC 1122 section 3.2.2)")    \
-  X(kAnswerOff, "answer_off", "refused silently, as configured")                                                       \
   X(kPuntLimited, "punt_limited", "for the kernel twin: over the rate limit of its class")                             \
   X(kTwinFull, "twin_full", "the kernel did not take it: the twin's queue is full or the twin is down")                \
   X(kHandOverFull, "hand_over_full", "the ring to the owner worker was full")                                          \
