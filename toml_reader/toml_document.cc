@@ -1,8 +1,10 @@
 #include "toml_reader/toml_document.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,8 +13,23 @@
 
 #include "toml_reader/toml_bounds.h"
 
-// The only file that includes toml++. It is compiled in here, not linked as a library, so that
-// sanitizers and fuzzers see into it.
+namespace ballast {
+
+// Thrown in place of toml++'s assertions, some of which a malformed file can reach ("[=]"
+// in 3.3.0); with NDEBUG they would be promises to the optimizer, and such a file undefined
+// behaviour.
+struct TomlParserAssertion {};
+inline void fail_toml_assertion() {
+  throw TomlParserAssertion();
+}
+
+}  // namespace ballast
+
+// The only file that includes toml++. It is compiled in here, not linked as a library, for the
+// assertions above, and so that sanitizers and fuzzers see into it.
+#undef NDEBUG
+#define TOML_ASSERT(expression) \
+  ((expression) ? static_cast<void>(0) : ballast::fail_toml_assertion())
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 1
 #define TOML_ENABLE_FORMATTERS 0
@@ -69,6 +86,33 @@ std::string sentence(std::string_view description) {
     result.pop_back();
   }
   return result;
+}
+
+bool reaches_assertion(std::string_view text) {
+  try {
+    (void)toml::parse(text);
+  } catch (const toml::parse_error&) {
+    return false;
+  } catch (const TomlParserAssertion&) {
+    return true;
+  }
+  return false;
+}
+
+// The line at which the parser gave up without saying where. It reads from front to back, so a text
+// cut off before that line does not reach the assertion, and one cut off behind it does: a binary
+// search finds the place.
+size_t line_of_assertion(std::string_view text) {
+  std::vector<size_t> line_ends;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '\n' || at + 1 == text.size()) {
+      line_ends.push_back(at + 1);
+    }
+  }
+  const auto found = std::partition_point(line_ends.begin(), line_ends.end(), [text](size_t end) {
+    return !reaches_assertion(text.substr(0, end));
+  });
+  return static_cast<size_t>(found - line_ends.begin()) + 1;
 }
 
 class FileDescriptor {
@@ -154,6 +198,9 @@ tl::expected<TomlDocument, std::string> TomlDocument::parse(std::string_view tex
   } catch (const toml::parse_error& error) {
     return tl::unexpected(fmt::format("{}:{}:{}: {}", file, error.source().begin.line,
                                       error.source().begin.column, sentence(error.description())));
+  } catch (const TomlParserAssertion&) {
+    return tl::unexpected(fmt::format("{}:{}:1: syntax error: malformed key or table header", file,
+                                      line_of_assertion(text)));
   }
 }
 

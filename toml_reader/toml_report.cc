@@ -33,7 +33,7 @@ std::vector<std::string> TomlReport::lines(const Findings& findings) const {
   return result;
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   constexpr size_t kLongest = 100;
   std::string result = "\"";
   for (const char c : text.substr(0, kLongest)) {

@@ -62,6 +62,6 @@ class TomlReport {
 
 // A text from a file as it may appear in a message: in quotes, control characters escaped, cut off
 // after 100 bytes.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 }  // namespace ballast

@@ -151,12 +151,12 @@ std::optional<std::chrono::milliseconds> TomlTable::duration(std::string_view ke
   }
   const auto value = parse_duration(*text);
   if (!value) {
-    error(key, fmt::format("{} {} is not a duration: write it as {}", key, quoted(*text), kForm));
+    error(key, fmt::format("{} {} is not a duration: write it as {}", key, quote(*text), kForm));
     return std::nullopt;
   }
   if (*value < low || *value > high) {
-    error(key, fmt::format("{} {} is out of range ({}-{})", key, quoted(*text),
-                           format_duration(low), format_duration(high)));
+    error(key, fmt::format("{} {} is out of range ({}-{})", key, quote(*text), format_duration(low),
+                           format_duration(high)));
     return std::nullopt;
   }
   return value;
@@ -171,7 +171,7 @@ std::optional<size_t> TomlTable::word_index(std::string_view key,
   }
   const auto found = std::find(known.begin(), known.end(), *text);
   if (found == known.end()) {
-    error(key, fmt::format("{} {} is not one of {}{}", key, quoted(*text), list,
+    error(key, fmt::format("{} {} is not one of {}{}", key, quote(*text), list,
                            did_you_mean(*text, known)));
     return std::nullopt;
   }
@@ -256,7 +256,7 @@ void TomlTable::finish() {
   for (const TomlMember& each : std::get<TomlNode::Table>(node_->value)) {
     if (std::find(known.begin(), known.end(), each.key) == known.end()) {
       error_at(each.where,
-               fmt::format("unknown key {}{}", quoted(each.key), did_you_mean(each.key, known)));
+               fmt::format("unknown key {}{}", quote(each.key), did_you_mean(each.key, known)));
     }
   }
 }
