@@ -1,5 +1,6 @@
 #include "control/netlink/message.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -17,7 +18,10 @@ namespace {
 
 constexpr unsigned kIfaProtocol = 11;  // IFA_PROTO, since Linux 5.18; older headers do not have it
 
-template <unsigned kLast>
+// The last attribute type of any message that is asked for here; those beyond it are passed over.
+constexpr unsigned kLast = IFLA_CARRIER;
+static_assert(kLast >= kIfaProtocol && kLast >= NDA_LLADDR && kLast >= RTA_VIA && kLast >= RTA_TABLE);
+
 class Attributes {
  public:
   template <class Header>
@@ -70,8 +74,7 @@ std::optional<IpAddress> address_of(const void* bytes, size_t size, int family) 
   return std::nullopt;
 }
 
-template <unsigned kLast>
-std::optional<IpAddress> Attributes<kLast>::address(unsigned type, int family) const {
+std::optional<IpAddress> Attributes::address(unsigned type, int family) const {
   if (!has(type)) {
     return std::nullopt;
   }
@@ -98,7 +101,7 @@ bool mac_of(nlattr* attribute, MacAddress& mac) {
 
 std::optional<KernelMessage> parse_link(const nlmsghdr& header) {
   const auto* info = header_of<ifinfomsg>(header);
-  const auto attributes = Attributes<IFLA_CARRIER>::of<ifinfomsg>(header);
+  const auto attributes = Attributes::of<ifinfomsg>(header);
   // A bridge announces its ports as links of the family AF_BRIDGE, with few attributes: they are announced as plain links too.
   if (info == nullptr || !attributes || info->ifi_family != AF_UNSPEC || info->ifi_index <= 0) {
     return std::nullopt;
@@ -121,7 +124,7 @@ std::optional<KernelMessage> parse_link(const nlmsghdr& header) {
 
 std::optional<KernelMessage> parse_address(const nlmsghdr& header) {
   const auto* info = header_of<ifaddrmsg>(header);
-  const auto attributes = Attributes<kIfaProtocol>::of<ifaddrmsg>(header);
+  const auto attributes = Attributes::of<ifaddrmsg>(header);
   if (info == nullptr || !attributes) {
     return std::nullopt;
   }
@@ -146,7 +149,7 @@ std::optional<KernelMessage> parse_address(const nlmsghdr& header) {
 
 std::optional<KernelMessage> parse_neighbor(const nlmsghdr& header) {
   const auto* info = header_of<ndmsg>(header);
-  const auto attributes = Attributes<NDA_LLADDR>::of<ndmsg>(header);
+  const auto attributes = Attributes::of<ndmsg>(header);
   if (info == nullptr || !attributes || (info->ndm_flags & NTF_PROXY) != 0) {
     return std::nullopt;
   }
@@ -167,7 +170,7 @@ std::optional<KernelMessage> parse_neighbor(const nlmsghdr& header) {
   return KernelMessage{.content = message};
 }
 
-std::optional<IpAddress> gateway_of(const Attributes<RTA_MAX>& attributes, int family) {
+std::optional<IpAddress> gateway_of(const Attributes& attributes, int family) {
   if (const auto gateway = attributes.address(RTA_GATEWAY, family)) {
     return gateway;
   }
@@ -181,7 +184,7 @@ std::optional<IpAddress> gateway_of(const Attributes<RTA_MAX>& attributes, int f
   return address_of(bytes, static_cast<size_t>(nla_len(via)) - sizeof(rtvia), head.rtvia_family);
 }
 
-KernelHop hop_of(const Attributes<RTA_MAX>& attributes, int family, int link, unsigned flags) {
+KernelHop hop_of(const Attributes& attributes, int family, int link, unsigned flags) {
   KernelHop hop;
   hop.link = link;
   hop.gateway = gateway_of(attributes, family);
@@ -203,7 +206,7 @@ bool parse_multipath(nlattr* multipath, int family, std::vector<KernelHop>& hops
     }
     auto* first = static_cast<nlattr*>(static_cast<void*>(at + sizeof(rtnexthop)));
     const auto attributes =
-        Attributes<RTA_MAX>::nested_in(first, static_cast<int>(head.rtnh_len - sizeof(rtnexthop)));
+        Attributes::nested_in(first, static_cast<int>(head.rtnh_len - sizeof(rtnexthop)));
     if (!attributes) {
       return false;
     }
@@ -233,7 +236,7 @@ std::optional<RouteKind> kind_of(uint8_t type) {
 
 // A route of a nexthop object carries the object's gateways as well, unless net.ipv4.nexthop_compat_mode was turned off:
 // then it has no hops here and is left out everywhere.
-bool parse_hops(const rtmsg& info, const Attributes<RTA_MAX>& attributes, KernelRoute& route) {
+bool parse_hops(const rtmsg& info, const Attributes& attributes, KernelRoute& route) {
   if (route.kind != RouteKind::kUnicast) {
     return true;
   }
@@ -248,7 +251,7 @@ bool parse_hops(const rtmsg& info, const Attributes<RTA_MAX>& attributes, Kernel
 
 std::optional<KernelMessage> parse_route(const nlmsghdr& header) {
   const auto* info = header_of<rtmsg>(header);
-  const auto attributes = Attributes<RTA_MAX>::of<rtmsg>(header);
+  const auto attributes = Attributes::of<rtmsg>(header);
   if (info == nullptr || !attributes || (info->rtm_family != AF_INET && info->rtm_family != AF_INET6) ||
       info->rtm_tos != 0 || info->rtm_src_len != 0 || (info->rtm_flags & RTM_F_CLONED) != 0 ||
       attributes->number<uint32_t>(RTA_TABLE).value_or(info->rtm_table) != RT_TABLE_MAIN) {
