@@ -5,20 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "healthcheck/printable.h"
+
 namespace ballast::healthcheck {
 namespace {
-
-// Bounds what an error message repeats of the input.
-constexpr size_t kQuotedCharacters = 40;
-
-std::string quoted(std::string_view text) {
-  std::string quote;
-  for (const char character : text.substr(0, kQuotedCharacters)) {
-    const bool printable = character >= 0x20 && character < 0x7f;
-    quote += printable ? character : '?';
-  }
-  return text.size() > kQuotedCharacters ? quote + "..." : quote;
-}
 
 std::string_view trimmed(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
@@ -39,7 +29,7 @@ tl::expected<int, std::string> parse_status(std::string_view text) {
   const bool is_number = error == std::errc() && end == digits.data() + digits.size() &&
                          digits.front() != '-' && digits.size() == 3;
   if (!is_number || status < StatusSet::kLowest || status > StatusSet::kHighest) {
-    return tl::unexpected(fmt::format("\"{}\" is not an HTTP status ({}-{})", quoted(digits),
+    return tl::unexpected(fmt::format("\"{}\" is not an HTTP status ({}-{})", printable(digits),
                                       StatusSet::kLowest, StatusSet::kHighest));
   }
   return status;
@@ -53,9 +43,14 @@ StatusSet::StatusSet() {
   }
 }
 
-tl::expected<StatusSet, std::string> StatusSet::parse(std::string_view text) {
+StatusSet StatusSet::none() {
   StatusSet set;
   set.statuses_.reset();
+  return set;
+}
+
+tl::expected<StatusSet, std::string> StatusSet::parse(std::string_view text) {
+  StatusSet set = none();
   for (size_t begin = 0; begin <= text.size();) {
     const size_t comma = std::min(text.find(',', begin), text.size());
     const std::string_view item = text.substr(begin, comma - begin);

@@ -19,6 +19,7 @@ class StatusSet {
   static constexpr int kHighest = 599;
 
   StatusSet();  // 200-299
+  static StatusSet none();
 
   // Statuses and ranges of them, separated by commas; spaces and tabs around a number are allowed.
   // The error says what is wrong and what would be right, without a place in front: the caller
