@@ -46,6 +46,7 @@ namespace ballast {
   X(kIcmpUnmatched, "icmp_unmatched", "ICMP error about no connection that is known")                                  \
   X(kIcmpOther, "icmp_other", "ICMP message to a VIP that is neither an echo request nor an error")                    \
   X(kFragmentTiny, "fragment_tiny", "first fragment without its transport header, or an overlap of it (RFC 1858)")     \
+  X(kFragmentLength, "fragment_length", "fragment whose length is no multiple of 8, or that ends beyond 65535")        \
   X(kFragmentLater, "fragment_later", "later fragment for a VIP: its ports are not known")                             \
   X(kArpMalformed, "arp_malformed", "ARP packet cut off or not for IPv4 over Ethernet")                                \
   X(kArpIgnored, "arp_ignored", "ARP about a VIP that needs no answer")                                                \

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "dataplane/packet/address.h"
@@ -33,6 +34,20 @@ struct FlowHashKey {
 };
 
 // Keyed 64-bit hash of a flow (multiply and fold, in the manner of wyhash); every bit of the key moves every bit.
-uint64_t flow_hash(const FlowKey& flow, const FlowHashKey& key);
+inline uint64_t flow_hash(const FlowKey& flow, const FlowHashKey& key) {
+  __extension__ using Product = unsigned __int128;
+  const auto fold = [](uint64_t a, uint64_t b) {
+    const Product product = static_cast<Product>(a) * b;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  };
+  uint64_t words[5];
+  std::memcpy(words, &flow, sizeof(words));
+  // The two addresses are folded side by side; ports and protocol join in a second round, and a third one spreads
+  // what they moved.
+  const uint64_t addresses = fold(words[0] ^ key.words[0], words[1] ^ key.words[1]) ^
+                             fold(words[2] ^ key.words[2], words[3] ^ key.words[3]);
+  const uint64_t ports = words[4] ^ key.words[4];
+  return fold(fold(addresses ^ key.words[5], ports) ^ addresses, 0x9e3779b97f4a7c15U);
+}
 
 }  // namespace ballast

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 namespace ballast {
@@ -24,6 +25,7 @@ enum class IpProtocol : uint8_t {
   kDestinationOptions = 60,
   kVrrp = 112,
 };
+std::string to_string(IpProtocol protocol);  // "tcp"; the number where the dataplane has no name for it
 
 enum class PortIndex : uint16_t {};     // a device port of the dataplane, 0..ports-1
 enum class WorkerIndex : uint16_t {};   // a forwarding worker, 0..workers-1

@@ -5,6 +5,7 @@
 // (the first segment of a chained buffer), `frame_size()` the length of the whole frame.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,7 +13,9 @@ namespace ballast {
 
 class PacketView {
  public:
-  PacketView(uint8_t* data, size_t size, size_t frame_size) : data_(data), size_(size), frame_size_(frame_size) {}
+  PacketView(uint8_t* data, size_t size, size_t frame_size) : data_(data), size_(size), frame_size_(frame_size) {
+    assert(frame_size >= size);
+  }
   PacketView(uint8_t* data, size_t size) : PacketView(data, size, size) {}
 
   [[nodiscard]] uint8_t* data() const { return data_; }
