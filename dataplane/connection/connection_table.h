@@ -55,7 +55,8 @@ class ConnectionTable {
   // table.
   using OnEnd = std::function<void(const Connection&, ConnectionEnd)>;
   // The timeout in seconds that holds for an entry in the state it is in; 0 counts as 1. Asked when
-  // an entry is armed, or comes due; never for a packet that changes nothing.
+  // an entry is armed or looked at, never for a packet that changes nothing. It may change over
+  // time: a longer one holds at once, a shorter one when the entry is looked at next.
   using TimeoutOf = std::function<uint32_t(const Connection&)>;
 
   ConnectionTable(const ConnectionLimits& limits, const FlowHashKey& hash_key, TimeoutOf timeout_of,
