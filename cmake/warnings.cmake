@@ -4,6 +4,8 @@ target_compile_options(ballast_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   -Wold-style-cast -Woverloaded-virtual -Werror)
 
+target_compile_definitions(ballast_warnings INTERFACE BALLAST_VERSION="${PROJECT_VERSION}")
+
 # Headers are included by path from the root: "dataplane/packet/checksum.h".
 target_include_directories(ballast_warnings INTERFACE ${CMAKE_SOURCE_DIR})
 

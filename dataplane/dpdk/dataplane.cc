@@ -1,0 +1,328 @@
+#include "dataplane/dpdk/dataplane.h"
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/listing.h"
+
+namespace ballast {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr uint32_t kMbufsPerWorkerAndPort = 4096;
+constexpr uint32_t kMbufCache = 256;
+constexpr uint16_t kMbufRoom = RTE_MBUF_DEFAULT_BUF_SIZE;
+constexpr uint64_t kLargestMbufPool = 1U << 20U;
+
+template <typename Value>
+Value random_value() {
+  Value value;
+  if (getrandom(&value, sizeof(value), 0) != sizeof(value)) {
+    std::abort();  // never fails for so few bytes on a machine that has booted
+  }
+  return value;
+}
+
+std::string make_instance_id() {
+  return fmt::format("{:016x}", random_value<uint64_t>());
+}
+
+bool any_virtual(const std::vector<PortPair>& ports) {
+  return std::any_of(ports.begin(), ports.end(),
+                     [](const PortPair& pair) { return pair.port->device().is_virtual(); });
+}
+
+}  // namespace
+
+struct Dataplane::Loop {
+  boost::asio::io_context context;
+  boost::asio::signal_set signals{context, SIGINT, SIGTERM};
+  boost::asio::steady_timer millisecond{context};
+  boost::asio::steady_timer second{context};
+
+  // Calls `what` every `period` from now on, without catching up on what was missed.
+  template <typename What>
+  void repeat(boost::asio::steady_timer& timer, std::chrono::milliseconds period, What what) {
+    timer.expires_after(period);
+    timer.async_wait([this, &timer, period, what](const boost::system::error_code& error) {
+      if (!error) {
+        what();
+        repeat(timer, period, what);
+      }
+    });
+  }
+};
+
+uint32_t LoadsOfAllWorkers::active_connections(ServerIndex server) const {
+  uint32_t sum = 0;
+  for (const ServerCounterTable* table : tables_) {
+    sum += (*table)[server].active.read();
+  }
+  return sum;
+}
+
+uint32_t LoadsOfAllWorkers::inactive_connections(ServerIndex server) const {
+  uint32_t sum = 0;
+  for (const ServerCounterTable* table : tables_) {
+    sum += (*table)[server].inactive.read();
+  }
+  return sum;
+}
+
+Dataplane::Dataplane(DataplaneSettings settings, LeasePageMapping leases)
+    : settings_(std::move(settings)),
+      instance_id_(make_instance_id()),
+      leases_(std::move(leases)),
+      flow_hash_key_(random_value<FlowHashKey>()),
+      steering_(random_value<RssKey>(), settings_.workers),
+      neighbors_(settings_.max_neighbors),
+      loop_(std::make_unique<Loop>()) {
+  leases_.page().deadline_ns[0] = kLeaseNeverEnds;
+}
+
+tl::expected<std::unique_ptr<Dataplane>, std::string> Dataplane::create(
+    const DataplaneSettings& settings, const std::vector<Device>& devices,
+    const std::vector<MacAddress>& macs) {
+  auto leases = LeasePageMapping::create(settings.lease_page_path());
+  if (!leases) {
+    return tl::unexpected(leases.error());
+  }
+  std::unique_ptr<Dataplane> dataplane(new Dataplane(settings, std::move(*leases)));
+  if (const auto done = dataplane->open_ports(devices, macs); !done) {
+    return tl::unexpected(done.error());
+  }
+  dataplane->make_world();
+  dataplane->make_workers();
+  if (const auto done = dataplane->serve(); !done) {
+    return tl::unexpected(done.error());
+  }
+  return dataplane;
+}
+
+tl::expected<void, std::string> Dataplane::open_ports(const std::vector<Device>& devices,
+                                                      const std::vector<MacAddress>& macs) {
+  const uint64_t mbufs = std::min<uint64_t>(uint64_t{kMbufsPerWorkerAndPort} * settings_.workers *
+                                                settings_.ports.size(),
+                                            kLargestMbufPool) +
+                         kMbufsPerWorkerAndPort * uint64_t{2};
+  pool_ = rte_pktmbuf_pool_create("frames", static_cast<unsigned>(mbufs), kMbufCache, 0, kMbufRoom,
+                                  SOCKET_ID_ANY);
+  if (pool_ == nullptr) {
+    return tl::unexpected(fmt::format(
+        "no memory for {} packet buffers of {} bytes: raise memory_mb", mbufs, kMbufRoom));
+  }
+  for (size_t i = 0; i < settings_.ports.size(); ++i) {
+    const PortSettings& port_settings = settings_.ports[i];
+    if (devices[i].kind == DeviceKind::kAfPacket) {
+      auto silence = KernelSilence::impose(devices[i].argument);
+      if (!silence) {
+        return tl::unexpected(fmt::format("port \"{}\": {}", port_settings.name, silence.error()));
+      }
+      silences_.push_back(std::move(*silence));
+    }
+    auto port =
+        Port::open(port_settings, devices[i], eal_name(devices[i], i), macs[i], steering_, *pool_);
+    if (!port) {
+      return tl::unexpected(port.error());
+    }
+    auto twin = KernelTwin::attach(port_settings.name, (*port)->mac(), (*port)->mtu());
+    if (!twin) {
+      return tl::unexpected(twin.error());
+    }
+    spdlog::info("port {}: {} mac {} mtu {} queues {}/{} steering {}", port_settings.name,
+                 port_settings.device, (*port)->mac().to_string(), (*port)->mtu(),
+                 (*port)->receive_queues(), (*port)->transmit_queues(),
+                 (*port)->steering_in_words());
+    ports_.push_back({std::move(*port), std::move(*twin)});
+  }
+  return {};
+}
+
+void Dataplane::make_world() {
+  std::vector<WorldPort> world_ports;
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    const Port& port = *ports_[i].port;
+    // A port on a kernel interface is up until netlink says otherwise, through ballastd.
+    const bool up = !port.device().kernel_interface().empty() || port.device_link_is_up();
+    link_up_.push_back(up);
+    ports_[i].twin.set_carrier(up);
+    world_ports.push_back({port.name(), port.mac(), port.mtu(), up});
+  }
+  WorldLimits limits;
+  limits.max_servers = settings_.max_servers;
+  world_ =
+      std::make_unique<World>(std::move(world_ports), neighbors_,
+                              std::set<ForwardingMode>{ForwardingMode::kDirectRouting}, limits);
+  snapshots_ = std::make_unique<SnapshotSlot>(settings_.workers, world_->snapshot());
+}
+
+void Dataplane::make_workers() {
+  const bool sleeps = settings_.idle == IdleMode::kSleep ||
+                      (settings_.idle == IdleMode::kAuto && any_virtual(ports_));
+  for (uint16_t i = 0; i < settings_.workers; ++i) {
+    crews_.push_back({std::make_unique<ServerCounterTable>(settings_.max_servers),
+                      std::make_unique<WorkerCounters>(), std::make_unique<NeighborRequests>()});
+    loads_.add(*crews_.back().servers);
+  }
+  for (uint16_t i = 0; i < settings_.workers; ++i) {
+    PipelineSettings settings;
+    settings.worker = static_cast<WorkerIndex>(i);
+    settings.connections = {settings_.connections.trusted / settings_.workers,
+                            settings_.connections.untrusted / settings_.workers};
+    settings.flow_hash_key = flow_hash_key_;
+    settings.punt = settings_.punt;
+    settings.answers_per_second = settings_.answers_per_second;
+    const PipelineSurroundings surroundings{
+        steering_,          neighbors_,          leases_.page(),      loads_,
+        *crews_[i].servers, *crews_[i].counters, *crews_[i].requests, memory_};
+    workers_.push_back(std::make_unique<Worker>(
+        settings, surroundings,
+        Worker::Surroundings{ports_, *snapshots_, leases_.page(), *pool_, sleeps}));
+  }
+  for (const auto& worker : workers_) {
+    worker->meet(workers_);
+  }
+}
+
+tl::expected<void, std::string> Dataplane::serve() {
+  api::ServerOptions options;
+  options.path = settings_.socket_path();
+  options.log = [](const std::string& line) { spdlog::info("contract: {}", line); };
+  auto server = api::ContractServer::listen(loop_->context, options, *this);
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  server_ = std::move(*server);
+  return {};
+}
+
+void Dataplane::start_workers() {
+  const std::vector<unsigned> lcores = Eal::worker_lcores(settings_.workers);
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    rte_eal_remote_launch(
+        [](void* worker) {
+          static_cast<Worker*>(worker)->run();
+          return 0;
+        },
+        workers_[i].get(), lcores[i]);
+  }
+}
+
+void Dataplane::stop_workers() {
+  for (const auto& worker : workers_) {
+    worker->stop();
+  }
+  rte_eal_mp_wait_lcore();
+}
+
+void Dataplane::run() {
+  start_workers();
+  spdlog::info("forwarding: instance {} workers {} ports {} socket {}", instance_id_,
+               settings_.workers, ports_.size(), settings_.socket_path());
+  loop_->signals.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (!error) {
+      spdlog::info("signal {}: stopping", signal);
+      loop_->context.stop();
+    }
+  });
+  loop_->repeat(loop_->millisecond, 1ms, [this] { every_millisecond(); });
+  loop_->repeat(loop_->second, 1s, [this] { every_second(); });
+  loop_->context.run();
+  stop_workers();
+}
+
+Dataplane::~Dataplane() {
+  server_.reset();
+  workers_.clear();
+  snapshots_.reset();
+  ports_.clear();
+  rte_mempool_free(pool_);
+}
+
+void Dataplane::every_millisecond() {
+  std::atomic<uint64_t>& heartbeat = leases_.page().main_heartbeat;
+  heartbeat.store(heartbeat.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  snapshots_->poll(SnapshotSlot::Clock::now());
+  forward_neighbor_requests();
+  step_listing();
+}
+
+void Dataplane::every_second() {
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    const uint64_t heartbeat = leases_.page().worker_heartbeat[i].load(std::memory_order_relaxed);
+    const bool stalled = heartbeat == last_heartbeats_[i];
+    if (stalled != stalled_[i]) {
+      stalled ? spdlog::error("worker {}: has stood still for a second", i)
+              : spdlog::info("worker {}: runs again", i);
+    }
+    stalled_[i] = stalled;
+    last_heartbeats_[i] = heartbeat;
+  }
+  follow_links();
+  if (!snapshots_->busy()) {
+    world_->reclaim([this](ServerIndex server) {
+      return loads_.active_connections(server) == 0 && loads_.inactive_connections(server) == 0;
+    });
+  }
+}
+
+void Dataplane::forward_neighbor_requests() {
+  for (const Crew& crew : crews_) {
+    NeighborIndex neighbor = kNoNeighbor;
+    while (crew.requests->take(neighbor)) {
+      const auto [port, address] = neighbors_.key_of(neighbor);
+      api::NeighborNeeded event;
+      event.set_port(ports_[index(port)].port->name());
+      event.set_address(address.to_string());
+      server_->neighbor_needed(event);
+    }
+  }
+}
+
+bool Dataplane::link_is_up(size_t port) const {
+  return world_->snapshot()->ports[port].up;
+}
+
+void Dataplane::follow_links() {
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    const Port& port = *ports_[i].port;
+    if (port.device().kernel_interface().empty()) {
+      auto snapshot = world_->port_changed(static_cast<PortIndex>(i), port.mac(), port.mtu(),
+                                           port.device_link_is_up());
+      if (snapshot) {
+        publish(std::move(snapshot), nullptr);
+      }
+    }
+    const bool up = link_is_up(i);
+    if (up != link_up_[i]) {
+      link_up_[i] = up;
+      ports_[i].twin.set_carrier(up);
+      spdlog::warn("port {}: link is {}", port.name(), up ? "up" : "down");
+      api::PortInfo info;
+      fill_port_info(i, info);
+      server_->port_changed(info);
+    }
+  }
+}
+
+void Dataplane::publish(std::shared_ptr<const ForwardingSnapshot> snapshot,
+                        SnapshotSlot::Settled settled) {
+  snapshots_->publish(std::move(snapshot), SnapshotSlot::Clock::now(), std::move(settled));
+}
+
+}  // namespace ballast

@@ -1,0 +1,112 @@
+#include "dataplane/dpdk/device.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ballast {
+namespace {
+
+constexpr size_t kMaxInterfaceName = 15;  // IFNAMSIZ less its end
+
+constexpr std::array<std::pair<std::string_view, DeviceKind>, 4> kVirtualKinds{{
+    {"af_packet", DeviceKind::kAfPacket},
+    {"af_xdp", DeviceKind::kAfXdp},
+    {"tap", DeviceKind::kTap},
+    {"memif", DeviceKind::kMemif},
+}};
+
+// domain:bus:device.function in hexadecimal, as lspci -D prints it.
+bool is_pci_address(const std::string& text) {
+  static constexpr std::string_view kShape = "xxxx:xx:xx.x";
+  return text.size() == kShape.size() &&
+         std::equal(text.begin(), text.end(), kShape.begin(), [](char character, char shape) {
+           return shape == 'x' ? std::isxdigit(static_cast<unsigned char>(character)) != 0
+                               : character == shape;
+         });
+}
+
+// EAL separates a device's arguments by commas: a name that holds one would say more than it
+// should.
+bool is_plain(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char character) {
+    return std::isgraph(character) != 0 && character != ',' && character != '=';
+  });
+}
+
+}  // namespace
+
+tl::expected<Device, std::string> Device::parse(const std::string& text) {
+  if (is_pci_address(text)) {
+    return Device{DeviceKind::kPci, text};
+  }
+  const size_t colon = text.find(':');
+  const std::string_view kind_text = std::string_view(text).substr(0, colon);
+  for (const auto& [name, kind] : kVirtualKinds) {
+    if (kind_text != name || colon == std::string::npos) {
+      continue;
+    }
+    Device device{kind, text.substr(colon + 1)};
+    const bool is_interface = kind != DeviceKind::kMemif;
+    if (!is_plain(device.argument) ||
+        (is_interface && device.argument.size() > kMaxInterfaceName)) {
+      return tl::unexpected(
+          fmt::format("device \"{}\": \"{}\" is not {}", text, device.argument,
+                      is_interface ? "an interface name (1-15 characters)" : "a socket path"));
+    }
+    return device;
+  }
+  return tl::unexpected(
+      fmt::format("device \"{}\": expected a PCI address (0000:3b:00.0), af_packet:INTERFACE, "
+                  "af_xdp:INTERFACE, tap:INTERFACE or memif:SOCKET",
+                  text));
+}
+
+std::string Device::kernel_interface() const {
+  return kind == DeviceKind::kAfPacket || kind == DeviceKind::kAfXdp ? argument : std::string();
+}
+
+std::string eal_name(const Device& device, size_t port) {
+  switch (device.kind) {
+    case DeviceKind::kPci:
+      return device.argument;
+    case DeviceKind::kAfPacket:
+      return fmt::format("net_af_packet{}", port);
+    case DeviceKind::kAfXdp:
+      return fmt::format("net_af_xdp{}", port);
+    case DeviceKind::kTap:
+      return fmt::format("net_tap{}", port);
+    case DeviceKind::kMemif:
+      return fmt::format("net_memif{}", port);
+  }
+  return {};
+}
+
+std::optional<std::string> vdev_argument(const Device& device, size_t port, uint16_t queues,
+                                         uint16_t mtu, const MacAddress& mac) {
+  const std::string name = eal_name(device, port);
+  switch (device.kind) {
+    case DeviceKind::kPci:
+      return std::nullopt;
+    case DeviceKind::kAfPacket: {
+      // A frame of the ring must hold the packet, its link-layer header and the kernel's own 66
+      // bytes.
+      const unsigned frame_size = mtu <= 1900 ? 2048 : 16384;
+      return fmt::format("{},iface={},qpairs={},blocksz=65536,framesz={},framecnt={}", name,
+                         device.argument, queues, frame_size, frame_size == 2048 ? 4096 : 1024);
+    }
+    case DeviceKind::kAfXdp:
+      return fmt::format("{},iface={},start_queue=0,queue_count={}", name, device.argument, queues);
+    case DeviceKind::kTap:
+      return fmt::format("{},iface={}", name, device.argument);
+    case DeviceKind::kMemif:
+      return fmt::format("{},role=server,socket={},socket-abstract=no,mac={}", name,
+                         device.argument, mac.to_string());
+  }
+  return std::nullopt;
+}
+
+}  // namespace ballast

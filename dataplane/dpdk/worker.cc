@@ -1,0 +1,265 @@
+#include "dataplane/dpdk/worker.h"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <time.h>
+
+#include "dataplane/api/lease_page.h"
+
+namespace ballast {
+namespace {
+
+constexpr unsigned kInboxFrames = 1024;
+constexpr uint64_t kTwinPollNs = 20'000;
+constexpr uint64_t kTickNs = 1'000'000;
+constexpr uint32_t kEmptyPollsBeforeSleep = 32;
+constexpr long kSleepNs = 50'000;
+
+uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+rte_ring* make_inbox(WorkerIndex worker) {
+  rte_ring* ring = rte_ring_create(fmt::format("inbox-{}", index(worker)).c_str(), kInboxFrames, 0,
+                                   RING_F_SC_DEQ);
+  if (ring == nullptr) {
+    fmt::print(stderr, "ballast-dataplane: no memory for the inbox of worker {}: raise memory_mb\n",
+               index(worker));
+    std::exit(EXIT_FAILURE);
+  }
+  return ring;
+}
+
+Packet packet_of(rte_mbuf* frame, PortIndex port, bool handed_over, bool hashed) {
+  Packet packet;
+  packet.data = rte_pktmbuf_mtod(frame, uint8_t*);
+  packet.size = rte_pktmbuf_data_len(frame);
+  packet.capacity = static_cast<uint16_t>(frame->buf_len - frame->data_off);
+  packet.frame_size = rte_pktmbuf_pkt_len(frame);
+  packet.rss_hash = frame->hash.rss;
+  packet.has_rss_hash = hashed && (frame->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
+  packet.in_port = port;
+  packet.handed_over = handed_over;
+  packet.handle = frame;
+  return packet;
+}
+
+// The pipeline wrote the frame anew: one segment of this length.
+void take_over_length(rte_mbuf* frame, uint16_t length) {
+  if (frame->next != nullptr) {
+    rte_pktmbuf_free(frame->next);
+    frame->next = nullptr;
+    frame->nb_segs = 1;
+  }
+  frame->data_len = length;
+  frame->pkt_len = length;
+}
+
+}  // namespace
+
+Worker::Worker(const PipelineSettings& settings, const PipelineSurroundings& pipeline_surroundings,
+               const Surroundings& surroundings)
+    : index_(settings.worker),
+      around_(surroundings),
+      counters_(pipeline_surroundings.counters),
+      requests_(pipeline_surroundings.requests),
+      pipeline_(settings, pipeline_surroundings),
+      inbox_(make_inbox(settings.worker)),
+      transmit_buffers_(surroundings.ports.size()) {}
+
+Worker::~Worker() {
+  rte_ring_free(inbox_);
+}
+
+void Worker::meet(std::span<const std::unique_ptr<Worker>> everyone) {
+  for (const auto& worker : everyone) {
+    inboxes_.push_back(worker->inbox_);
+  }
+}
+
+void Worker::run() {
+  std::atomic<uint64_t>& heartbeat = around_.leases.worker_heartbeat[index(index_)];
+  around_.snapshots.join(index_);
+  while (!stop_.load(std::memory_order_relaxed)) {
+    const ForwardingSnapshot& snapshot = around_.snapshots.current();
+    const uint64_t now_ns = monotonic_ns();
+    size_t work = poll_ports(snapshot, now_ns) + poll_hand_overs(snapshot, now_ns);
+    if (now_ns >= next_twin_poll_ns_) {
+      next_twin_poll_ns_ = now_ns + kTwinPollNs;
+      work += poll_twins();
+    }
+    if (now_ns >= next_tick_ns_) {
+      next_tick_ns_ = now_ns + kTickNs;
+      pipeline_.tick(snapshot, now_ns, [this](Packet& packet) { carry_out(packet); });
+    }
+    flush_all();
+    jobs_.step(pipeline_, snapshot, static_cast<Seconds32>(now_ns / 1'000'000'000));
+    around_.snapshots.quiescent(index_);
+    heartbeat.store(heartbeat.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    back_off(work);
+  }
+  pipeline_.drain([](Packet& packet) { rte_pktmbuf_free(static_cast<rte_mbuf*>(packet.handle)); });
+  around_.snapshots.leave(index_);
+}
+
+size_t Worker::poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
+  Mbufs frames;
+  size_t work = 0;
+  for (size_t port = 0; port < around_.ports.size(); ++port) {
+    const uint16_t count = around_.ports[port].port->receive(index_, frames, kBurst);
+    if (count != 0) {
+      process({frames.data(), count}, static_cast<PortIndex>(port), false, snapshot, now_ns);
+      work += count;
+    }
+  }
+  return work;
+}
+
+size_t Worker::poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
+  if (rte_ring_empty(inbox_) != 0) {
+    return 0;
+  }
+  std::array<void*, kBurst> frames{};
+  const unsigned count = rte_ring_dequeue_burst(inbox_, frames.data(), kBurst, nullptr);
+  for (unsigned i = 0; i < count; ++i) {
+    // mbuf.port names the dataplane's port here: hand_over() wrote it.
+    auto* frame = static_cast<rte_mbuf*>(frames[i]);
+    process({&frame, 1}, static_cast<PortIndex>(frame->port), true, snapshot, now_ns);
+  }
+  return count;
+}
+
+// Every twin has one reader, so that its frames keep their order.
+size_t Worker::poll_twins() {
+  size_t work = 0;
+  for (size_t port = index(index_); port < around_.ports.size(); port += inboxes_.size()) {
+    for (uint16_t i = 0; i < kBurst; ++i) {
+      rte_mbuf* frame = rte_pktmbuf_alloc(&around_.pool);
+      if (frame == nullptr) {
+        counters_.drop(DropReason::kNoBuffer);
+        break;
+      }
+      const size_t length = around_.ports[port].twin.read(
+          {rte_pktmbuf_mtod(frame, uint8_t*), rte_pktmbuf_tailroom(frame)});
+      if (length == 0) {
+        rte_pktmbuf_free(frame);
+        break;
+      }
+      frame->data_len = static_cast<uint16_t>(length);
+      frame->pkt_len = static_cast<uint32_t>(length);
+      counters_.from_kernel.add(1);
+      transmit(frame, static_cast<PortIndex>(port));
+      ++work;
+    }
+  }
+  return work;
+}
+
+void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,
+                     const ForwardingSnapshot& snapshot, uint64_t now_ns) {
+  std::array<Packet, kBurst> packets;
+  const bool hashed = around_.ports[index(port)].port->hashes_for_us();
+  for (size_t i = 0; i < frames.size(); ++i) {
+    rte_prefetch0(rte_pktmbuf_mtod(frames[i], void*));
+  }
+  for (size_t i = 0; i < frames.size(); ++i) {
+    packets[i] = packet_of(frames[i], port, handed_over, hashed);
+  }
+  const std::span<Packet> burst(packets.data(), frames.size());
+  pipeline_.process(burst, snapshot, now_ns);
+  for (Packet& packet : burst) {
+    carry_out(packet);
+  }
+}
+
+void Worker::carry_out(Packet& packet) {
+  auto* frame = static_cast<rte_mbuf*>(packet.handle);
+  if (packet.replaced) {
+    take_over_length(frame, packet.size);
+    packet.replaced = false;
+  }
+  switch (packet.verdict) {
+    case Verdict::kDrop:
+      return rte_pktmbuf_free(frame);
+    case Verdict::kTransmit:
+      return transmit(frame, packet.out_port);
+    case Verdict::kKernel:
+      return to_kernel(frame, packet.in_port);
+    case Verdict::kHandOver:
+      return hand_over(frame, packet.in_port, packet.owner);
+    case Verdict::kHold:
+      return;
+  }
+}
+
+void Worker::transmit(rte_mbuf* frame, PortIndex port) {
+  TransmitBuffer& buffer = transmit_buffers_[index(port)];
+  buffer.frames[buffer.count++] = frame;
+  if (buffer.count == buffer.frames.size()) {
+    flush(port);
+  }
+}
+
+void Worker::flush(PortIndex port) {
+  TransmitBuffer& buffer = transmit_buffers_[index(port)];
+  const uint16_t sent =
+      around_.ports[index(port)].port->transmit(index_, buffer.frames.data(), buffer.count);
+  for (uint16_t i = sent; i < buffer.count; ++i) {
+    discard(buffer.frames[i], DropReason::kTransmitFull);
+  }
+  buffer.count = 0;
+}
+
+void Worker::flush_all() {
+  for (size_t port = 0; port < transmit_buffers_.size(); ++port) {
+    if (transmit_buffers_[port].count != 0) {
+      flush(static_cast<PortIndex>(port));
+    }
+  }
+}
+
+void Worker::to_kernel(rte_mbuf* frame, PortIndex port) {
+  std::array<std::span<const uint8_t>, 16> pieces;
+  size_t count = 0;
+  for (rte_mbuf* segment = frame; segment != nullptr && count < pieces.size();
+       segment = segment->next) {
+    pieces[count++] = {rte_pktmbuf_mtod(segment, const uint8_t*), segment->data_len};
+  }
+  if (!around_.ports[index(port)].twin.write(std::span(pieces.data(), count))) {
+    return discard(frame, DropReason::kTwinFull);
+  }
+  counters_.punted.add(1);
+  rte_pktmbuf_free(frame);
+}
+
+void Worker::hand_over(rte_mbuf* frame, PortIndex in_port, WorkerIndex owner) {
+  frame->port = index(in_port);
+  if (rte_ring_enqueue(inboxes_[index(owner)], frame) != 0) {
+    discard(frame, DropReason::kHandOverFull);
+  }
+}
+
+void Worker::discard(rte_mbuf* frame, DropReason reason) {
+  counters_.drop(reason);
+  rte_pktmbuf_free(frame);
+}
+
+void Worker::back_off(size_t work) {
+  counters_.polls.add(1);
+  if (work != 0) {
+    empty_polls_ = 0;
+    return;
+  }
+  counters_.idle_polls.add(1);
+  if (around_.sleeps_when_idle && ++empty_polls_ > kEmptyPollsBeforeSleep) {
+    const timespec pause{.tv_sec = 0, .tv_nsec = kSleepNs};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+}  // namespace ballast

@@ -1,0 +1,104 @@
+// A forwarding worker: the loop around one pipeline.
+//
+// Each turn takes a burst from every port, from the other workers and, now and then, from the
+// kernel twins, lets the pipeline decide, and carries the decisions out. Between two turns it does
+// a slice of a job that the main thread left (worker_job.h), says that it holds no snapshot, and
+// backs off when there was nothing to do.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/dpdk/kernel_twin.h"
+#include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/snapshot_slot.h"
+#include "dataplane/dpdk/worker_job.h"
+#include "dataplane/pipeline/pipeline.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+struct rte_ring;
+
+namespace ballast {
+
+struct LeasePage;
+
+// A port with its twin, as all workers share them.
+struct PortPair {
+  std::unique_ptr<Port> port;
+  KernelTwin twin;
+};
+
+class Worker {
+ public:
+  struct Surroundings {
+    std::vector<PortPair>& ports;
+    SnapshotSlot& snapshots;
+    LeasePage& leases;
+    rte_mempool& pool;
+    bool sleeps_when_idle;
+  };
+
+  Worker(const PipelineSettings& settings, const PipelineSurroundings& pipeline_surroundings,
+         const Surroundings& surroundings);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before any worker runs: whom to hand packets over to, by WorkerIndex.
+  void meet(std::span<const std::unique_ptr<Worker>> everyone);
+
+  // Until stop() is called from any thread. Runs on the worker's lcore.
+  void run();
+  void stop() { stop_.store(true, std::memory_order_relaxed); }
+
+  // Main thread: what it may ask of this worker between two bursts.
+  [[nodiscard]] JobSlot& jobs() { return jobs_; }
+  [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
+  [[nodiscard]] size_t connection_memory_bytes() const {
+    return pipeline_.connections().memory_bytes();
+  }
+
+ private:
+  static constexpr uint16_t kBurst = 32;
+  using Mbufs = std::array<rte_mbuf*, 64>;
+
+  struct TransmitBuffer {
+    std::array<rte_mbuf*, kBurst> frames{};
+    uint16_t count = 0;
+  };
+
+  size_t poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns);
+  size_t poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_ns);
+  size_t poll_twins();
+  void process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,
+               const ForwardingSnapshot& snapshot, uint64_t now_ns);
+  void carry_out(Packet& packet);
+  void transmit(rte_mbuf* frame, PortIndex port);
+  void flush(PortIndex port);
+  void flush_all();
+  void to_kernel(rte_mbuf* frame, PortIndex port);
+  void hand_over(rte_mbuf* frame, PortIndex in_port, WorkerIndex owner);
+  void discard(rte_mbuf* frame, DropReason reason);
+  void back_off(size_t work);
+
+  WorkerIndex index_;
+  Surroundings around_;
+  WorkerCounters& counters_;
+  NeighborRequests& requests_;
+  Pipeline pipeline_;
+  JobSlot jobs_;
+  rte_ring* inbox_;                               // frames that other workers received
+  std::vector<rte_ring*> inboxes_;                // of all workers
+  std::vector<TransmitBuffer> transmit_buffers_;  // by PortIndex
+  uint64_t next_twin_poll_ns_ = 0;
+  uint64_t next_tick_ns_ = 0;
+  uint32_t empty_polls_ = 0;
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace ballast

@@ -1,0 +1,176 @@
+// Whose packet is it: a VIP's, the node's own, the kernel's, or nobody's.
+#include "dataplane/neighbor/arp_responder.h"
+#include "dataplane/neighbor/echo_responder.h"
+#include "dataplane/neighbor/nd_responder.h"
+#include "dataplane/packet/wire.h"
+#include "dataplane/pipeline/pipeline.h"
+
+namespace ballast {
+namespace {
+
+// The parser has seen that it is there.
+const EthernetHeader& ethernet_of(const Packet& packet) {
+  return *packet.view().header_at<EthernetHeader>(0);
+}
+
+FrameBuffer buffer_of(const Packet& packet) {
+  return {.data = packet.data, .length = packet.size, .capacity = packet.capacity};
+}
+
+}  // namespace
+
+void Pipeline::classify(Packet& packet, Slot& slot) {
+  const EthernetHeader& ethernet = ethernet_of(packet);
+  const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
+  if (slot.parsed.vlan_id != 0) {  // VLAN 0 is a priority tag, IEEE 802.1Q
+    return drop(packet, DropReason::kVlanUnexpected);
+  }
+  if (ethernet.source == port_mac) {
+    return drop(packet, DropReason::kSourceMacOurs);
+  }
+  switch (slot.parsed.kind) {
+    case PacketKind::kArp:
+      return classify_arp(packet, slot);
+    case PacketKind::kNeighborDiscovery:
+      return classify_neighbor_discovery(packet, slot);
+    case PacketKind::kNotIp:
+      if (slot.parsed.multicast_frame) {
+        return punt(packet, slot.parsed);
+      }
+      return drop(packet, ethernet.destination == port_mac ? DropReason::kEtherTypeUnknown
+                                                           : DropReason::kNotForUs);
+    case PacketKind::kTransport:
+    case PacketKind::kEchoRequest:
+    case PacketKind::kIcmpError:
+    case PacketKind::kIcmpOther:
+    case PacketKind::kLaterFragment:
+    case PacketKind::kOtherIp:
+      return classify_ip(packet, slot);
+  }
+}
+
+void Pipeline::classify_arp(Packet& packet, Slot& slot) {
+  const ArpTarget arp = read_arp(packet.view(), slot.parsed);
+  const LocalAddress* local = snapshot_->addresses->find(arp.target);
+  if (local == nullptr || local->role != AddressRole::kVip) {
+    if (!slot.parsed.multicast_frame &&
+        ethernet_of(packet).destination != snapshot_->ports[index(packet.in_port)].mac) {
+      return drop(packet, DropReason::kNotForUs);
+    }
+    return punt(packet, slot.parsed);
+  }
+  if (!holds(*local)) {
+    return drop(packet, DropReason::kVipNotOwned);
+  }
+  FrameBuffer frame = buffer_of(packet);
+  const DropReason reason = answer_arp(frame, slot.parsed, mac_of(*local, packet.in_port));
+  if (reason != DropReason::kNone) {
+    return drop(packet, reason);
+  }
+  answer(packet, frame);
+}
+
+void Pipeline::classify_neighbor_discovery(Packet& packet, Slot& slot) {
+  const std::optional<IpAddress> target = solicited_target(packet.view(), slot.parsed);
+  const LocalAddress* local = target ? snapshot_->addresses->find(*target) : nullptr;
+  if (local == nullptr || local->role != AddressRole::kVip) {
+    if (!slot.parsed.multicast_frame &&
+        ethernet_of(packet).destination != snapshot_->ports[index(packet.in_port)].mac) {
+      return drop(packet, DropReason::kNotForUs);
+    }
+    return punt(packet, slot.parsed);
+  }
+  if (!holds(*local)) {
+    return drop(packet, DropReason::kVipNotOwned);
+  }
+  FrameBuffer frame = buffer_of(packet);
+  const DropReason reason =
+      answer_neighbor_solicitation(frame, slot.parsed, mac_of(*local, packet.in_port), NaFlags{});
+  if (reason != DropReason::kNone) {
+    return drop(packet, reason);
+  }
+  answer(packet, frame);
+}
+
+void Pipeline::classify_ip(Packet& packet, Slot& slot) {
+  const MacAddress& frame_destination = ethernet_of(packet).destination;
+  const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
+  const LocalAddress* local = snapshot_->addresses->find(slot.parsed.destination);
+  const bool for_vip = local != nullptr && local->role == AddressRole::kVip;
+  if (slot.parsed.multicast_frame) {
+    // A unicast address inside a multicast frame is refused (RFC 1122 section 3.3.6); the node's
+    // own are the kernel's business, which knows the broadcast addresses of its networks.
+    return for_vip ? drop(packet, DropReason::kNotForUs) : punt(packet, slot.parsed);
+  }
+  if (for_vip) {
+    if (!holds(*local)) {
+      return drop(packet, DropReason::kVipNotOwned);
+    }
+    if (frame_destination != port_mac && frame_destination != local->virtual_mac) {
+      return drop(packet, DropReason::kNotForUs);
+    }
+    slot.vip = local;
+    return classify_for_vip(packet, slot);
+  }
+  if (frame_destination != port_mac) {
+    return drop(packet, DropReason::kNotForUs);
+  }
+  // Until ballastd has said what this node's addresses are, all that reaches the port's MAC is the
+  // kernel's, so that the node stays reachable.
+  if (local != nullptr || snapshot_->generation == 0) {
+    return punt(packet, slot.parsed);
+  }
+  drop(packet, DropReason::kTransit);
+}
+
+void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
+  const ParsedPacket& parsed = slot.parsed;
+  switch (parsed.kind) {
+    case PacketKind::kTransport:
+      return enter_flow(packet, slot, parsed.flow_from_client());
+    case PacketKind::kIcmpError:
+      // The quoted packet went from the VIP to the client.
+      if (!parsed.inner.has_ports) {
+        return drop(packet, DropReason::kIcmpUnmatched);
+      }
+      return enter_flow(
+          packet, slot,
+          FlowKey{parsed.inner.destination, parsed.inner.source, parsed.inner.destination_port,
+                  parsed.inner.source_port, parsed.inner.protocol});
+    case PacketKind::kEchoRequest: {
+      FrameBuffer frame = buffer_of(packet);
+      const DropReason reason =
+          slot.vip->answer_ping ? answer_echo(frame, parsed) : DropReason::kIcmpOther;
+      return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
+    }
+    case PacketKind::kIcmpOther:
+      return drop(packet, DropReason::kIcmpOther);
+    case PacketKind::kLaterFragment:
+      return drop(packet, DropReason::kFragmentLater);
+    case PacketKind::kOtherIp:
+    case PacketKind::kArp:
+    case PacketKind::kNeighborDiscovery:
+    case PacketKind::kNotIp:
+      return drop(packet, DropReason::kProtocolUnsupported);
+  }
+}
+
+void Pipeline::enter_flow(Packet& packet, Slot& slot, const FlowKey& key) {
+  if (!packet.handed_over) {
+    // What the NIC hashed is the packet's own four-tuple: an ICMP error's flow is that of the
+    // packet it quotes.
+    const bool hash_is_of_flow = packet.has_rss_hash && slot.parsed.kind == PacketKind::kTransport;
+    const WorkerIndex owner =
+        hash_is_of_flow ? around_.steering.owner(packet.rss_hash) : around_.steering.owner(key);
+    if (owner != worker_) {
+      packet.verdict = Verdict::kHandOver;
+      packet.owner = owner;
+      around_.counters.handed_over.add(1);
+      return;
+    }
+  }
+  slot.key = key;
+  slot.is_flow = true;
+}
+
+}  // namespace ballast

@@ -1,0 +1,87 @@
+// What a worker counts. One writer (the worker), read by the main thread at any time, summed when
+// read.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "dataplane/packet/drop_reason.h"
+#include "dataplane/packet/numbers.h"
+#include "dataplane/scheduler/scheduler.h"
+
+namespace ballast {
+
+// An integer that one thread changes and others read: a plain add on the packet path, no lock
+// prefix.
+template <typename Integer>
+class Counter {
+ public:
+  void add(Integer amount) { set(read() + amount); }
+  void subtract(Integer amount) { set(read() - amount); }
+  void set(Integer value) { value_.store(value, std::memory_order_relaxed); }
+  [[nodiscard]] Integer read() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<Integer> value_{0};
+};
+
+// Of one server on one worker: one cache line.
+struct alignas(64) ServerCounters {
+  Counter<uint32_t> active;  // connections, in ipvsadm's sense
+  Counter<uint32_t> inactive;
+  Counter<uint64_t> connections;  // opened
+  Counter<uint64_t> packets_in;   // from clients
+  Counter<uint64_t> bytes_in;     // of IP packets
+  Counter<uint64_t> packets_out;  // from servers, in modes that see them
+  Counter<uint64_t> bytes_out;
+};
+static_assert(sizeof(ServerCounters) == 64);
+
+struct WorkerCounters {
+  Counter<uint64_t> packets;
+  Counter<uint64_t> polls;
+  Counter<uint64_t> idle_polls;
+  Counter<uint64_t> handed_over;
+  Counter<uint64_t> expired;
+  Counter<uint64_t> recycled;
+  Counter<uint64_t> evicted;
+  Counter<uint64_t> punted;
+  Counter<uint64_t> from_kernel;
+  Counter<uint64_t> answers;          // ARP, ND, echo, reset, unreachable
+  Counter<uint64_t> answers_limited;  // resets and unreachables that the rate limit kept back
+  Counter<uint64_t> trusted;          // connections at present
+  Counter<uint64_t> untrusted;
+  std::array<Counter<uint64_t>, kDropReasons> drops;
+
+  void drop(DropReason reason) { drops[static_cast<size_t>(reason)].add(1); }
+};
+
+// One entry for every ServerIndex there may be. Pages are zero until touched, so that room for a
+// million servers costs what is used of it.
+class ServerCounterTable {
+ public:
+  explicit ServerCounterTable(uint32_t capacity)
+      : capacity_(capacity),
+        entries_(static_cast<ServerCounters*>(std::calloc(capacity + 1, sizeof(ServerCounters))),
+                 &std::free) {}
+
+  [[nodiscard]] uint32_t capacity() const { return capacity_; }
+  ServerCounters& operator[](ServerIndex server) { return first()[index(server)]; }
+  const ServerCounters& operator[](ServerIndex server) const { return first()[index(server)]; }
+
+ private:
+  // calloc aligns to 16; the entry before the first whole line is given up.
+  [[nodiscard]] ServerCounters* first() const {
+    const auto address = reinterpret_cast<uintptr_t>(entries_.get());
+    return reinterpret_cast<ServerCounters*>((address + 63) & ~uintptr_t{63});
+  }
+
+  uint32_t capacity_;
+  std::unique_ptr<ServerCounters, decltype(&std::free)> entries_;
+};
+
+}  // namespace ballast

@@ -1,0 +1,220 @@
+// Flows: the connection, its server, the way there.
+#include <algorithm>
+
+#include "dataplane/connection/tcp_tracker.h"
+#include "dataplane/packet/wire.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "dataplane/rewrite/direct_routing.h"
+
+namespace ballast {
+namespace {
+
+// The parser has seen that it is there.
+const TcpHeader& tcp_of(const Packet& packet, const ParsedPacket& parsed) {
+  return *packet.view().header_at<TcpHeader>(parsed.transport_offset);
+}
+
+// Opens a connection, or opens it anew: SYN without ACK.
+bool is_first_segment(const ParsedPacket& parsed) {
+  return (parsed.tcp_flags & (kSyn | kAck)) == kSyn;
+}
+
+}  // namespace
+
+void Pipeline::forward(Packet& packet, Slot& slot) {
+  if (slot.parsed.kind == PacketKind::kIcmpError) {
+    return forward_icmp_error(packet, slot);
+  }
+  Connection* connection = connections_.find(slot.key, slot.probe);
+  if (connection != nullptr && is_closing(connection->state) && is_first_segment(slot.parsed)) {
+    // A client that uses its port again is a new connection, to be scheduled anew.
+    connections_.remove(*connection);
+    connection = nullptr;
+  }
+  if (connection == nullptr) {
+    connection = open(packet, slot);
+    if (connection == nullptr) {
+      return;
+    }
+  } else if (!refresh(packet, slot, *connection)) {
+    return;
+  }
+  send_to_server(packet, slot, connection->server);
+}
+
+// A new connection, or null with the packet decided.
+Connection* Pipeline::open(Packet& packet, Slot& slot) {
+  const ParsedPacket& parsed = slot.parsed;
+  const ServiceTable::Entry* listener =
+      snapshot_->listeners->find({slot.key.vip, slot.key.vip_port, slot.key.protocol});
+  if (listener == nullptr) {
+    refuse(packet, slot, DropReason::kNoService, snapshot_->on_no_service);
+    return nullptr;
+  }
+  const VirtualService& service = *snapshot_->services[listener->service];
+  const bool tcp = parsed.protocol == IpProtocol::kTcp;
+  if (tcp && !is_first_segment(parsed) && (!service.sloppy_tcp || (parsed.tcp_flags & kRst) != 0)) {
+    refuse(packet, slot, DropReason::kNotSyn, service.on_no_server);
+    return nullptr;
+  }
+  const Pool& pool = service.pool(parsed.family);
+  const std::optional<ServerIndex> server =
+      pool.scheduler->pick({slot.key, around_.loads, cursors_[index(pool.index)]});
+  if (!server) {
+    refuse(packet, slot, DropReason::kNoServer, service.on_no_server);
+    return nullptr;
+  }
+  Connection* connection = connections_.insert(slot.key, slot.probe, now_);
+  if (connection == nullptr) {
+    drop(packet, DropReason::kUntrustedQuota);
+    return nullptr;
+  }
+  connection->server = *server;
+  connection->last_seen = now_;
+  connection->state = ConnectionState::kUdp;
+  if (tcp) {
+    connection->state =
+        next_tcp_state(ConnectionState::kNone, parsed.tcp_flags, TcpDirection::kFromClientOnly);
+    connection->next_sequence = tcp_of(packet, parsed).sequence.to_host() + 1;
+  }
+  ServerCounters& counters = around_.servers[*server];
+  counters.connections.add(1);
+  (is_active(connection->state) ? counters.active : counters.inactive).add(1);
+  connections_.arm(*connection, now_);
+  return connection;
+}
+
+// Whether the packet of a known connection goes on; else it is decided.
+bool Pipeline::refresh(Packet& packet, Slot& slot, Connection& connection) {
+  const RealServer& server = snapshot_->servers[index(connection.server)];
+  if (!server.accepts_connections) {
+    const OnServerDown action =
+        server.service != nullptr ? server.service->on_server_down : OnServerDown::kReset;
+    if (action != OnServerDown::kKeep) {
+      const bool again = action == OnServerDown::kReschedule;
+      connections_.remove(connection);
+      Connection* fresh = again ? open(packet, slot) : nullptr;
+      if (fresh != nullptr) {
+        send_to_server(packet, slot, fresh->server);
+      } else if (!again) {
+        refuse(packet, slot, DropReason::kServerGone, RefuseAction::kAnswer);
+      }
+      return false;
+    }
+  }
+  connection.last_seen = now_;
+  if (connection.key.protocol == IpProtocol::kTcp) {
+    track_tcp(packet, slot.parsed, connection);
+  } else if (!connection.trusted) {
+    connections_.trust(connection, now_);
+  }
+  return true;
+}
+
+void Pipeline::track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection) {
+  if (is_first_segment(parsed) && !connection.trusted) {
+    // The client sends its SYN again, or another one.
+    connection.next_sequence = tcp_of(packet, parsed).sequence.to_host() + 1;
+  }
+  const ConnectionState next =
+      next_tcp_state(connection.state, parsed.tcp_flags, TcpDirection::kFromClientOnly);
+  if (!connection.trusted && (parsed.tcp_flags & kSyn) == 0 &&
+      continues_client_half(connection.next_sequence, tcp_of(packet, parsed).sequence.to_host())) {
+    connections_.trust(connection, now_);
+  }
+  if (next != connection.state) {
+    set_state(connection, next);
+  }
+}
+
+void Pipeline::set_state(Connection& connection, ConnectionState state) {
+  const bool was_active = is_active(connection.state);
+  const bool now_active = is_active(state);
+  connection.state = state;
+  if (was_active != now_active) {
+    ServerCounters& counters = around_.servers[connection.server];
+    (was_active ? counters.active : counters.inactive).subtract(1);
+    (now_active ? counters.active : counters.inactive).add(1);
+  }
+  connections_.arm(connection, now_);
+}
+
+void Pipeline::forward_icmp_error(Packet& packet, Slot& slot) {
+  const Connection* connection = connections_.find(slot.key, slot.probe);
+  if (connection == nullptr) {
+    return drop(packet, DropReason::kIcmpUnmatched);
+  }
+  send_to_server(packet, slot, connection->server);
+}
+
+void Pipeline::send_to_server(Packet& packet, const Slot& slot, ServerIndex server_index) {
+  const RealServer& server = snapshot_->servers[index(server_index)];
+  if (server.next_hop == kNoNeighbor) {
+    return drop(packet, DropReason::kNoRoute);
+  }
+  const PortState& port = snapshot_->ports[index(server.out_port)];
+  if (slot.parsed.network_length > port.mtu) {
+    return refuse_too_big(packet, slot, port.mtu);
+  }
+  ServerCounters& counters = around_.servers[server_index];
+  counters.packets_in.add(1);
+  counters.bytes_in.add(slot.parsed.network_length);
+  send_to_neighbor(packet, server.out_port, server.next_hop);
+}
+
+void Pipeline::send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop) {
+  const PortState& port = snapshot_->ports[index(out_port)];
+  if (!port.up) {
+    return drop(packet, DropReason::kPortDown);
+  }
+  const Neighbor neighbor = around_.neighbors.get(next_hop);
+  packet.out_port = out_port;
+  switch (neighbor.state) {
+    case NeighborState::kReachable:
+      if (is_ours(neighbor.mac)) {
+        return drop(packet, DropReason::kNextHopOurs);
+      }
+      rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
+      packet.verdict = Verdict::kTransmit;
+      return;
+    case NeighborState::kUnknown:
+      around_.requests.need(next_hop, now_ns_);
+      if (!waiting_.admit(packet, next_hop, now_ns_)) {
+        return drop(packet, DropReason::kNeighborQueueFull);
+      }
+      packet.verdict = Verdict::kHold;
+      return;
+    case NeighborState::kFailed:
+      around_.requests.need(next_hop, now_ns_);  // it may have come back
+      return drop(packet, DropReason::kNeighborFailed);
+  }
+}
+
+bool Pipeline::is_ours(const MacAddress& mac) const {
+  return std::find(snapshot_->own_macs.begin(), snapshot_->own_macs.end(), mac) !=
+         snapshot_->own_macs.end();
+}
+
+uint32_t Pipeline::timeout_of(const Connection& connection) const {
+  static constexpr Timeouts kDefaults;
+  const VirtualService* service = snapshot_->servers[index(connection.server)].service;
+  return (service != nullptr ? service->timeouts : kDefaults).of(connection.state);
+}
+
+void Pipeline::on_connection_end(const Connection& connection, ConnectionEnd end) {
+  ServerCounters& server = around_.servers[connection.server];
+  (is_active(connection.state) ? server.active : server.inactive).subtract(1);
+  WorkerCounters& counters = around_.counters;
+  switch (end) {
+    case ConnectionEnd::kExpired:
+      return counters.expired.add(1);
+    case ConnectionEnd::kRecycledUntrusted:
+      return counters.recycled.add(1);
+    case ConnectionEnd::kEvictedClosing:
+      return counters.evicted.add(1);
+    case ConnectionEnd::kRemoved:
+      return;
+  }
+}
+
+}  // namespace ballast

@@ -1,0 +1,122 @@
+#include "dataplane/pipeline/pipeline.h"
+
+#include <cassert>
+
+#include "dataplane/api/lease_page.h"
+
+namespace ballast {
+namespace {
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+constexpr uint32_t kAnswerBurst = 100;
+
+std::vector<SchedulerCursor> fresh_cursors(uint32_t pools, WorkerIndex worker) {
+  return std::vector<SchedulerCursor>(pools, SchedulerCursor{.position = 0, .salt = index(worker)});
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings& surroundings)
+    : around_(surroundings),
+      worker_(settings.worker),
+      connections_(
+          settings.connections, settings.flow_hash_key,
+          [this](const Connection& connection) { return timeout_of(connection); },
+          [this](const Connection& connection, ConnectionEnd end) {
+            on_connection_end(connection, end);
+          },
+          surroundings.memory),
+      punt_limiter_(settings.punt),
+      answer_limit_(settings.answers_per_second, kAnswerBurst),
+      cursors_(fresh_cursors(settings.max_pools, settings.worker)) {}
+
+void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
+  snapshot_ = &snapshot;
+  now_ns_ = now_ns;
+  now_ = static_cast<Seconds32>(now_ns / kNsPerSecond);
+  held_leases_ = around_.leases.held(now_ns, snapshot.lease_slots);
+}
+
+void Pipeline::process(std::span<Packet> burst, const ForwardingSnapshot& snapshot,
+                       uint64_t now_ns) {
+  assert(burst.size() <= kMaxBurst);
+  begin(snapshot, now_ns);
+  around_.counters.packets.add(burst.size());
+  parse_all(burst);
+  classify_all(burst);
+  look_up_all(burst);
+  forward_all(burst);
+}
+
+void Pipeline::parse_all(std::span<Packet> burst) {
+  for (size_t i = 0; i < burst.size(); ++i) {
+    burst[i].verdict = Verdict::kDrop;
+    burst[i].reason = parse(burst[i].view(), slots_[i].parsed);
+  }
+}
+
+void Pipeline::classify_all(std::span<Packet> burst) {
+  for (size_t i = 0; i < burst.size(); ++i) {
+    slots_[i].is_flow = false;
+    if (burst[i].reason == DropReason::kNone) {
+      classify(burst[i], slots_[i]);
+    } else {
+      drop(burst[i], burst[i].reason);
+    }
+  }
+}
+
+void Pipeline::look_up_all(std::span<Packet> burst) {
+  for (size_t i = 0; i < burst.size(); ++i) {
+    if (slots_[i].is_flow) {
+      connections_.prefetch_bucket(slots_[i].key, slots_[i].probe);
+    }
+  }
+  for (size_t i = 0; i < burst.size(); ++i) {
+    if (slots_[i].is_flow) {
+      connections_.prefetch_entry(slots_[i].probe);
+    }
+  }
+}
+
+void Pipeline::forward_all(std::span<Packet> burst) {
+  for (size_t i = 0; i < burst.size(); ++i) {
+    if (slots_[i].is_flow) {
+      forward(burst[i], slots_[i]);
+    }
+  }
+}
+
+void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
+                    const std::function<void(Packet&)>& release) {
+  begin(snapshot, now_ns);
+  connections_.expire(now_);
+  around_.counters.trusted.set(connections_.trusted());
+  around_.counters.untrusted.set(connections_.untrusted());
+  if (waiting_.empty()) {
+    return;
+  }
+  waiting_.sweep(
+      [&](const WaitingRoom::Guest& guest) {
+        return now_ns >= guest.deadline_ns ||
+               around_.neighbors.get(guest.next_hop).state != NeighborState::kUnknown;
+      },
+      [&](WaitingRoom::Guest& guest) {
+        if (around_.neighbors.get(guest.next_hop).state == NeighborState::kUnknown) {
+          drop(guest.packet, DropReason::kNeighborTimeout);
+        } else {
+          send_to_neighbor(guest.packet, guest.packet.out_port, guest.next_hop);
+        }
+        release(guest.packet);
+      });
+}
+
+void Pipeline::drain(const std::function<void(Packet&)>& release) {
+  waiting_.sweep([](const WaitingRoom::Guest&) { return true; },
+                 [&](WaitingRoom::Guest& guest) {
+                   guest.packet.verdict = Verdict::kDrop;
+                   release(guest.packet);
+                 });
+}
+
+}  // namespace ballast

@@ -1,0 +1,150 @@
+// The way of a packet through one worker, on a batch: parse, classify, steer, look up, schedule,
+// rewrite, next hop.
+//
+// Theory of operation
+//   process() takes a burst and leaves a verdict in every packet; whoever called it sends, hands
+//   over, punts or frees. The burst goes through the stages together, so that the memory of all its
+//   connections is on its way while the first is worked on. A Pipeline belongs to one worker:
+//   nothing in it is shared, locked or allocated per packet. What it forwards by is the snapshot
+//   that every call brings along; what it remembers is its connection table.
+//
+//   Packets that wait for a next hop's MAC (verdict kHold) stay in the pipeline until tick() gives
+//   them back.
+//
+// This folder knows nothing of DPDK: tests run it on plain memory.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "dataplane/connection/connection_table.h"
+#include "dataplane/neighbor/neighbor_table.h"
+#include "dataplane/packet/parser.h"
+#include "dataplane/pipeline/counters.h"
+#include "dataplane/pipeline/neighbor_requests.h"
+#include "dataplane/pipeline/packet.h"
+#include "dataplane/pipeline/punt.h"
+#include "dataplane/pipeline/steering.h"
+#include "dataplane/pipeline/token_bucket.h"
+#include "dataplane/pipeline/waiting_room.h"
+#include "dataplane/service/forwarding_snapshot.h"
+
+namespace ballast {
+
+struct LeasePage;
+
+struct PipelineSettings {
+  WorkerIndex worker{};
+  ConnectionLimits connections;  // of this worker
+  FlowHashKey flow_hash_key{};
+  PuntLimits punt;
+  uint32_t answers_per_second = 1000;  // resets and ICMP errors of this worker
+  uint32_t max_pools = 131'072;
+};
+
+// What a pipeline borrows; all of it outlives the pipeline.
+struct PipelineSurroundings {
+  const Steering& steering;
+  const NeighborTable& neighbors;
+  const LeasePage& leases;
+  const ServerLoads& loads;     // over all workers
+  ServerCounterTable& servers;  // this worker's
+  WorkerCounters& counters;     // this worker's
+  NeighborRequests& requests;   // this worker's
+  TableMemory& memory;
+};
+
+class Pipeline {
+ public:
+  static constexpr size_t kMaxBurst = ConnectionTable::kMaxBurst;
+
+  Pipeline(const PipelineSettings& settings, const PipelineSurroundings& surroundings);
+
+  // Decides every packet of the burst (at most kMaxBurst). `now_ns` is CLOCK_MONOTONIC.
+  void process(std::span<Packet> burst, const ForwardingSnapshot& snapshot, uint64_t now_ns);
+
+  // Housekeeping, to be called at least every few milliseconds: expiry, and packets that waited,
+  // each with its new verdict, to `release`.
+  void tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
+            const std::function<void(Packet&)>& release);
+
+  // The packets that still wait, at the end of the program.
+  void drain(const std::function<void(Packet&)>& release);
+
+  [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
+
+ private:
+  // One packet between the stages.
+  struct Slot {
+    ParsedPacket parsed;
+    FlowKey key;
+    ConnectionTable::Probe probe;
+    const LocalAddress* vip = nullptr;
+    bool is_flow = false;  // goes through the connection table
+  };
+
+  void begin(const ForwardingSnapshot& snapshot, uint64_t now_ns);
+
+  // --- stages over the burst
+  void parse_all(std::span<Packet> burst);
+  void classify_all(std::span<Packet> burst);
+  void look_up_all(std::span<Packet> burst);
+  void forward_all(std::span<Packet> burst);
+
+  // --- classify (classify.cc): whose packet is it
+  void classify(Packet& packet, Slot& slot);
+  void classify_arp(Packet& packet, Slot& slot);
+  void classify_neighbor_discovery(Packet& packet, Slot& slot);
+  void classify_ip(Packet& packet, Slot& slot);
+  void classify_for_vip(Packet& packet, Slot& slot);
+  void enter_flow(Packet& packet, Slot& slot, const FlowKey& key);
+  [[nodiscard]] bool holds(const LocalAddress& vip) const {
+    return (held_leases_ >> static_cast<unsigned>(vip.lease) & 1) != 0;
+  }
+  [[nodiscard]] MacAddress mac_of(const LocalAddress& vip, PortIndex port) const {
+    return vip.virtual_mac.is_zero() ? snapshot_->ports[index(port)].mac : vip.virtual_mac;
+  }
+
+  // --- forward (forward.cc): flows
+  void forward(Packet& packet, Slot& slot);
+  Connection* open(Packet& packet, Slot& slot);
+  bool refresh(Packet& packet, Slot& slot, Connection& connection);
+  void track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection);
+  void set_state(Connection& connection, ConnectionState state);
+  void forward_icmp_error(Packet& packet, Slot& slot);
+  void send_to_server(Packet& packet, const Slot& slot, ServerIndex server);
+  void send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop);
+  [[nodiscard]] bool is_ours(const MacAddress& mac) const;
+  [[nodiscard]] uint32_t timeout_of(const Connection& connection) const;
+  void on_connection_end(const Connection& connection, ConnectionEnd end);
+
+  // --- answer (answer.cc): what goes back the way it came
+  void drop(Packet& packet, DropReason reason);
+  void punt(Packet& packet, const ParsedPacket& parsed);
+  // Drops the packet for `reason`, with a reset or port unreachable where `action`, the RFCs and
+  // the rate limit allow.
+  void refuse(Packet& packet, const Slot& slot, DropReason reason, RefuseAction action);
+  void refuse_too_big(Packet& packet, const Slot& slot, uint16_t mtu);
+  void answer(Packet& packet, const FrameBuffer& frame);
+  [[nodiscard]] bool may_answer(const Packet& packet, const Slot& slot);
+
+  PipelineSurroundings around_;
+  WorkerIndex worker_;
+  ConnectionTable connections_;
+  PuntLimiter punt_limiter_;
+  TokenBucket answer_limit_;
+  WaitingRoom waiting_;
+  std::vector<SchedulerCursor> cursors_;  // by PoolIndex
+
+  // Of the burst under way.
+  const ForwardingSnapshot* snapshot_ = nullptr;
+  uint64_t now_ns_ = 0;
+  Seconds32 now_ = 0;
+  uint64_t held_leases_ = 0;
+  std::array<Slot, kMaxBurst> slots_;
+};
+
+}  // namespace ballast
