@@ -1,0 +1,140 @@
+// What ballast.toml says, as values: immutable once loaded (load.h), compared with ==, printed by
+// facts.h.
+//
+// Everything is in the order of the file. Defaults are filled in and inheritance is resolved: a
+// server's check is complete, with its port. Nothing here knows of TOML, of the contract's
+// messages, or of what is in force: weights here are the configured ones.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/packet/address.h"
+#include "dataplane/packet/numbers.h"
+#include "healthcheck/check_settings.h"
+
+namespace ballast::control {
+
+enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+enum class Mode : uint8_t { kDirectRouting, kNat, kFullNat, kTunnel };
+// What a packet gets that cannot be served: TCP reset (or ICMP port unreachable for UDP), or
+// nothing.
+enum class Refuse : uint8_t { kAnswer, kDrop };
+// What happens to the connections of a server that is removed or disabled.
+enum class OnServerDown : uint8_t { kKeep, kReset, kReschedule };
+
+// The words for these in ballast.toml.
+std::string_view name_of(LogLevel level);
+std::string_view name_of(Mode mode);
+std::string_view name_of(Refuse refuse);
+std::string_view name_of(OnServerDown on_server_down);
+
+struct DaemonSettings {
+  std::string dataplane_socket = "/run/ballast/dataplane.sock";
+  std::string control_socket = "/run/ballast/ballastd.sock";
+  LogLevel log_level = LogLevel::kInfo;
+  Refuse on_no_service = Refuse::kAnswer;
+
+  friend bool operator==(const DaemonSettings&, const DaemonSettings&) = default;
+};
+
+// An address of the node itself, with the length of its network's prefix: "10.0.0.1/24".
+struct InterfaceAddress {
+  IpAddress address;
+  uint8_t length = 0;
+
+  [[nodiscard]] Prefix network() const { return Prefix::containing(address, length); }
+  [[nodiscard]] std::string to_string() const;
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
+};
+
+struct RouteSettings {
+  Prefix to;
+  IpAddress via;
+  uint32_t metric = 0;  // 0: the kernel's default
+
+  friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
+};
+
+// What ballastd sets on a kernel twin; an interface that is not named is left to the operator's own
+// tools.
+struct InterfaceSettings {  // key: name
+  std::string name;
+  std::vector<InterfaceAddress> addresses;
+  std::vector<RouteSettings> routes;
+
+  friend bool operator==(const InterfaceSettings&, const InterfaceSettings&) = default;
+};
+
+struct Listener {
+  IpProtocol protocol = IpProtocol::kTcp;  // or kUdp
+  IpAddress address;
+  uint16_t port = 0;  // 1..65535
+
+  [[nodiscard]] std::string to_string() const;  // "tcp/192.0.2.10:80", "udp/[2001:db8::10]:53"
+  friend auto operator<=>(const Listener&, const Listener&) = default;
+};
+
+// Names a server within its service. Where the mode leaves the port alone (dr), the port is 0: that
+// of the connection.
+struct ServerKey {
+  IpAddress address;
+  uint16_t port = 0;
+
+  [[nodiscard]] std::string to_string()
+      const;  // "10.0.0.11", "10.0.0.11:8080", "[2001:db8::11]:80"
+  friend auto operator<=>(const ServerKey&, const ServerKey&) = default;
+};
+
+struct ServerSettings {
+  ServerKey key;
+  uint16_t weight = 1;
+  healthcheck::CheckSettings
+      check;  // complete: of the service, with what the server overrides; its port is not 0
+
+  friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
+};
+
+struct ServiceSettings {  // key: name
+  std::string name;
+  std::vector<Listener> listeners;
+  Mode mode = Mode::kDirectRouting;
+  std::string scheduler = "wrr";
+  Refuse on_no_server = Refuse::kAnswer;
+  OnServerDown on_server_down = OnServerDown::kKeep;
+  bool sloppy_tcp = false;
+  // Those that are configured, by LVS's name of the state in lower case ("established"); the others
+  // keep their defaults.
+  std::map<std::string, std::chrono::seconds, std::less<>> timeouts;
+  healthcheck::CheckSettings check;  // what servers inherit; its port is 0 unless configured
+  std::vector<ServerSettings> servers;
+
+  friend bool operator==(const ServiceSettings&, const ServiceSettings&) = default;
+};
+
+struct VipSettings {  // key: address
+  IpAddress address;
+  bool ping = true;
+
+  friend bool operator==(const VipSettings&, const VipSettings&) = default;
+};
+
+struct Configuration {
+  DaemonSettings daemon;
+  std::vector<InterfaceSettings> interfaces;
+  std::vector<VipSettings> vips;  // those with settings of their own; see all_vips
+  std::vector<ServiceSettings> services;
+
+  friend bool operator==(const Configuration&, const Configuration&) = default;
+};
+
+// Every address that is a VIP, because a [[vip]] names it or a service listens on it; sorted by
+// address.
+std::vector<VipSettings> all_vips(const Configuration& configuration);
+
+}  // namespace ballast::control

@@ -1,0 +1,49 @@
+// Reads the tables of ballast.toml, each value by itself; what concerns several values is
+// validate.h's.
+//
+// What is wrong goes into the report and is left out of the result, with `complete` saying so, so
+// that one mistake does not cause a second message.
+#pragma once
+
+#include <vector>
+
+#include "control/config/configuration.h"
+#include "control/config/load.h"
+#include "toml_reader/toml_table.h"
+
+namespace ballast::control {
+
+// Where the parts of a configuration stand; each vector runs parallel to the one of the same name
+// in the values.
+struct ServicePositions {
+  TomlPosition where;
+  TomlPosition scheduler;
+  std::vector<TomlPosition> listeners;
+  std::vector<TomlPosition> servers;
+  std::vector<TomlPosition>
+      checks;            // of the servers; that of the server where it has none of its own
+  bool complete = true;  // false: some listener or server was refused and left out
+};
+
+struct InterfacePositions {
+  TomlPosition where;
+  std::vector<TomlPosition> addresses;
+  std::vector<TomlPosition> routes;
+};
+
+struct LocatedConfiguration {
+  Configuration configuration;
+  std::vector<InterfacePositions> interfaces;
+  std::vector<TomlPosition> vips;
+  std::vector<ServicePositions> services;
+};
+
+LocatedConfiguration read_configuration(TomlTable root, const Capabilities& capabilities);
+
+// Parts of the above.
+void read_daemon(TomlTable table, DaemonSettings& daemon);
+void read_interface(TomlTable table, LocatedConfiguration& into);
+void read_vip(TomlTable table, LocatedConfiguration& into);
+void read_service(TomlTable table, const Capabilities& capabilities, LocatedConfiguration& into);
+
+}  // namespace ballast::control
