@@ -1,0 +1,384 @@
+"""A small network of namespaces: a client, a load balancer, real servers, joined by a bridge.
+
+    client ---+                  10.9.0.0/24 and fd00:9::/64
+    lb     ---+--- br0 (in sw)   VIPs 10.9.0.100 and fd00:9::100
+    rs1..3 ---+
+
+Everything a Lab makes has a name of its own, so that several may run at once, and goes away with it: at the end of
+`with Lab() as lab`, on Ctrl-C and on SIGTERM. What a killed run left behind is swept by the next one.
+"""
+
+import contextlib
+import ctypes
+import itertools
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("BALLAST_BIN", ROOT / "build" / "dev" / "bin"))
+VIP4, VIP6 = "10.9.0.100", "fd00:9::100"
+PREFIX = "bl"
+
+
+def run(*command, check=True, timeout=60, **options):
+    """A command to its end; its output is in the error when it fails."""
+    command = [str(word) for word in command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stdout}{done.stderr}")
+    return done
+
+
+def wait_until(condition, seconds=10.0, what="condition"):
+    """The first true value of condition(); an error after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _sweep_dead_runs():
+    """Namespaces are named bl-PID-...: those whose process is gone are nobody's."""
+    for line in run("ip", "netns", "list").stdout.splitlines():
+        match = re.match(rf"({PREFIX}-(\d+)-\S+)", line)
+        if match and not pathlib.Path(f"/proc/{match[2]}").exists():
+            run("ip", "netns", "del", match[1], check=False)
+
+
+class Process:
+    """A program in a namespace; its output goes to a file."""
+
+    def __init__(self, name, command, log):
+        self.name, self.log = name, log
+        with open(log, "ab") as out:
+            self.popen = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                preexec_fn=_die_with_parent, start_new_session=True)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, seconds=10):
+        """Ends it and returns its exit code; negative for a signal."""
+        if self.running():
+            with contextlib.suppress(ProcessLookupError):
+                self.popen.send_signal(number)
+            try:
+                self.popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+        return self.popen.wait()
+
+    def output(self):
+        return self.log.read_text(errors="replace")
+
+
+class Lab:
+    def __init__(self, port="af_xdp", workers=1, servers=3, keep=False):
+        self.port_kind, self.workers, self.keep = port, workers, keep
+        self.server_names = [f"rs{i + 1}" for i in range(servers)]
+        self.id = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.id}-"))
+        self.processes = {}
+        self.namespaces = []
+        self._serial = itertools.count()
+
+    # --- life
+    def __enter__(self):
+        self._old_term = signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        try:
+            _sweep_dead_runs()
+            self._build_network()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if not self.keep:
+            self.destroy()
+        signal.signal(signal.SIGTERM, self._old_term)
+
+    def destroy(self):
+        old = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the clean-up
+        try:
+            for process in reversed(list(self.processes.values())):
+                process.stop(signal.SIGKILL)
+            for namespace in self.namespaces:
+                run("ip", "netns", "del", namespace, check=False)
+            shutil.rmtree(self.dir, ignore_errors=True)
+        finally:
+            signal.signal(signal.SIGINT, old)
+
+    # --- network
+    def ns(self, name):
+        return f"{self.id}-{name}"
+
+    def ip(self, name, *words, check=True):
+        return run("ip", "-n", self.ns(name), *words, check=check)
+
+    def exec(self, name, *command, **options):
+        """A command in a namespace, to its end."""
+        return run("ip", "netns", "exec", self.ns(name), *command, **options)
+
+    def spawn(self, name, process_name, *command):
+        """A program in a namespace, in the background."""
+        log = self.dir / f"{process_name}.log"
+        process = Process(process_name, ["ip", "netns", "exec", self.ns(name), *command], log)
+        self.processes[process_name] = process
+        return process
+
+    def sysctl(self, name, **values):
+        for key, value in values.items():
+            self.exec(name, "sysctl", "-qw", f"{key.replace('__', '.')}={value}")
+
+    def _add_namespace(self, name):
+        run("ip", "netns", "add", self.ns(name))
+        self.namespaces.append(self.ns(name))
+        self.ip(name, "link", "set", "lo", "up")
+
+    def _build_network(self):
+        self._add_namespace("sw")
+        self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
+        self.ip("sw", "link", "set", "br0", "up")
+        self.join("client", "eth0", 1)
+        for number, name in enumerate(self.server_names):
+            self.join(name, "eth0", 11 + number)
+            self.sysctl(name, net__ipv4__conf__all__arp_ignore=1, net__ipv4__conf__all__arp_announce=2)
+            self.add_vip_to_server(name, VIP4, VIP6)
+        self.join("lb", "eth1")
+        self._prepare_lb()
+
+    def join(self, name, interface, host=None):
+        """A new namespace on the bridge, with an address when `host` is given."""
+        self._add_namespace(name)
+        switch_end = f"v-{name}"
+        self.ip("sw", "link", "add", switch_end, "type", "veth", "peer", "name", interface, "netns", self.ns(name))
+        self.ip("sw", "link", "set", switch_end, "master", "br0", "up")
+        # A veth leaves checksums unfinished and sends giants; nobody behind it would finish or cut them.
+        self.exec(name, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
+        if host is not None:
+            self.ip(name, "addr", "add", f"10.9.0.{host}/24", "dev", interface)
+            self.ip(name, "addr", "add", f"fd00:9::{host}/64", "dev", interface, "nodad")
+        self.ip(name, "link", "set", interface, "up")
+
+    def add_vip_to_server(self, name, *vips):
+        for vip in vips:
+            length, more = ("128", ["nodad"]) if ":" in vip else ("32", [])
+            self.ip(name, "addr", "add", f"{vip}/{length}", "dev", "lo", *more)
+
+    def _prepare_lb(self):
+        if self.port_kind == "tap":
+            # The tap is the load balancer's end of a cable; a bridge in the same namespace joins it to the network.
+            self.ip("lb", "link", "add", "br1", "type", "bridge", "stp_state", "0", "forward_delay", "0",
+                    "mcast_snooping", "0")
+            self.sysctl("lb", net__ipv6__conf__br1__disable_ipv6=1)
+            self.ip("lb", "link", "set", "eth1", "master", "br1")
+            self.ip("lb", "link", "set", "br1", "up")
+        self.sysctl("lb", net__ipv6__conf__eth1__disable_ipv6=1)
+
+    # --- the load balancer
+    @property
+    def device(self):
+        return "tap:lbtap" if self.port_kind == "tap" else f"{self.port_kind}:eth1"
+
+    @property
+    def socket(self):
+        return self.dir / "run" / "ballastd.sock"
+
+    def write_dataplane_toml(self, **connections):
+        limits = {"trusted": 200000, "untrusted": 20000, **connections}
+        (self.dir / "dataplane.toml").write_text(f"""
+[dataplane]
+workers = {self.workers}
+hugepages = false
+runtime_dir = "{self.dir}/run"
+
+[connections]
+trusted = {limits["trusted"]}
+untrusted = {limits["untrusted"]}
+
+[[port]]
+name = "wan"
+device = "{self.device}"
+""")
+
+    def service_toml(self, name="web", listen=("tcp/{v4}:80", "tcp/{v6}:80"), servers=None, scheduler="rr", weights=None,
+                     check='{ type = "http", path = "/health", interval = "200ms", timeout = "150ms", rise = 2, fall = 2 }',
+                     extra=""):
+        """A [[service]] over the real servers, with both addresses of each."""
+        servers = self.server_names if servers is None else servers
+        weights = weights or {}
+        lines = []
+        for server in servers:
+            host = 11 + self.server_names.index(server)
+            weight = weights.get(server, 1)
+            lines.append(f'  {{ address = "10.9.0.{host}", weight = {weight} }},')
+            lines.append(f'  {{ address = "fd00:9::{host}", weight = {weight} }},')
+        listeners = ", ".join('"' + each.format(v4=VIP4, v6=f"[{VIP6}]") + '"' for each in listen)
+        return "\n".join(["", "[[service]]", f'name = "{name}"', f"listen = [{listeners}]", 'mode = "dr"',
+                          f'scheduler = "{scheduler}"', f"check = {check}", extra, "server = [", *lines, "]", ""])
+
+    def write_ballast_toml(self, *services, daemon=""):
+        text = f"""
+[daemon]
+dataplane_socket = "{self.dir}/run/dataplane.sock"
+control_socket = "{self.socket}"
+{daemon}
+
+[[interface]]
+name = "wan"
+addresses = ["10.9.0.10/24", "fd00:9::10/64"]
+""" + "".join(services or [self.service_toml()])
+        path = self.dir / "ballast.toml"
+        path.write_text(text)
+        return path
+
+    def start_dataplane(self):
+        if not (self.dir / "dataplane.toml").exists():
+            self.write_dataplane_toml()
+        process = self.spawn("lb", "ballast-dataplane", BIN / "ballast-dataplane", "-c", self.dir / "dataplane.toml")
+
+        def ready():
+            if not process.running():
+                raise RuntimeError("ballast-dataplane ended: " + process.output()[-2000:])
+            return f"ballast-dataplane[{process.pid}] forwarding:" in process.output()
+
+        wait_until(ready, 20, "ballast-dataplane to forward")
+        if self.port_kind == "tap":
+            self.ip("lb", "link", "set", "lbtap", "master", "br1", "up")
+        return process
+
+    def start_ballastd(self):
+        if not (self.dir / "ballast.toml").exists():
+            self.write_ballast_toml()
+        process = self.spawn("lb", "ballastd", BIN / "ballastd", "-c", self.dir / "ballast.toml")
+
+        def ready():
+            if not process.running():
+                raise RuntimeError("ballastd ended: " + process.output()[-2000:])
+            return self.ctl("status", check=False).returncode == 0
+
+        wait_until(ready, 15, "ballastd to answer")
+        return process
+
+    def ctl(self, *words, check=True):
+        return run(BIN / "ballastctl", "--socket", self.socket, *words, check=check)
+
+    def ctl_json(self, *words):
+        return json.loads(self.ctl(*words, "--json").stdout)
+
+    def wait_healthy(self, servers=None, seconds=15):
+        """Until as many servers are up (each counts once per family)."""
+        wanted = 2 * len(self.server_names) if servers is None else servers
+
+        def up():
+            text = self.ctl("checks", check=False).stdout
+            return len(re.findall(r"\bup\b", text)) == wanted
+
+        wait_until(up, seconds, f"{wanted} healthy servers")
+
+    def start(self):
+        """Servers and both daemons, until the VIP serves."""
+        self.start_servers()
+        self.start_dataplane()
+        self.start_ballastd()
+        self.wait_healthy()
+
+    def drops(self):
+        """Reason -> packets, those that are not zero."""
+        answer = self.ctl_json("drops", "--all")
+        return {row["reason"]: int(row.get("packets", 0)) for row in answer["drops"] if int(row.get("packets", 0))}
+
+    # --- real servers
+    def start_servers(self):
+        for name in self.server_names:
+            self.start_nginx(name)
+
+    def start_nginx(self, name):
+        home = self.dir / f"nginx-{name}"
+        (home / "html").mkdir(parents=True, exist_ok=True)
+        (home / "html" / "name").write_text(name + "\n")
+        big = home / "html" / "big"
+        if not big.exists():
+            with open(big, "wb") as file:
+                file.truncate(100 * 1000 * 1000)
+        (home / "nginx.conf").write_text(f"""
+daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; client_max_body_size 200m; client_body_temp_path {home}/body; keepalive_requests 1000000;
+  proxy_temp_path {home}/p; fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;
+  server {{
+    listen 80 backlog=4096; listen [::]:80 backlog=4096; root {home}/html;
+    location /health {{ return 200 "ok\\n"; }}
+    location /upload {{ dav_methods PUT; }}
+  }}
+}}
+""")
+        # In this file's nginx a PUT needs the dav module, which Debian's nginx-light has.
+        (home / "html" / "upload").mkdir(exist_ok=True)
+        os.chmod(self.dir, 0o755)
+        for path in [home, *home.rglob("*")]:
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        process = self.spawn(name, f"nginx-{name}", "nginx", "-p", home, "-c", home / "nginx.conf")
+        wait_until(lambda: self.exec(name, "curl", "-sf", "http://127.0.0.1/health", check=False).returncode == 0, 10,
+                   f"nginx on {name}")
+        return process
+
+    # --- the client
+    def curl(self, url, *words, check=True, timeout=30):
+        return self.exec("client", "curl", "-sS", "--max-time", timeout, *words, url, check=check, timeout=timeout + 10)
+
+    def who_answers(self, vip=VIP4, **options):
+        host = f"[{vip}]" if ":" in vip else vip
+        return self.curl(f"http://{host}/name", **options).stdout.strip()
+
+    def load(self, **options):
+        return Load(self, **options)
+
+
+class Load:
+    """Short requests from the client, all the time, each counted. `with lab.load() as load: ...; load.result`."""
+
+    def __init__(self, lab, vips=(VIP4, VIP6), threads=4, pause=0.002, timeout=3.0):
+        self.lab, self.result = lab, None
+        self.report = lab.dir / f"load-{secrets.token_hex(3)}.json"
+        words = ["/usr/bin/python3", ROOT / "tests" / "e2e" / "load.py", "--threads", threads, "--pause", pause,
+                 "--timeout", timeout, "--report", self.report]
+        for vip in vips:
+            words += ["--vip", vip]
+        self.words = words
+
+    def __enter__(self):
+        self.process = self.lab.spawn("client", f"load-{secrets.token_hex(3)}", *self.words)
+        time.sleep(0.3)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.3)
+        self.process.stop(signal.SIGTERM)
+        self.result = json.loads(self.report.read_text())
