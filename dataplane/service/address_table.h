@@ -33,7 +33,7 @@ class AddressTable {
   // Null when the address is neither a VIP nor the node's.
   [[nodiscard]] const LocalAddress* find(const IpAddress& address) const;
 
-  // All VIPs, for announcements and for the solicited-node groups they are in.
+  // All, in the order given: for announcements and for the solicited-node groups they are in.
   [[nodiscard]] std::span<const LocalAddress> all() const { return addresses_; }
 
   // Whether `group` is the solicited-node multicast address (RFC 4291 section 2.7.1) of a VIP.
@@ -42,6 +42,7 @@ class AddressTable {
  private:
   std::vector<LocalAddress> addresses_;
   std::vector<uint32_t> slots_;  // subscript into addresses_ plus one; 0 is empty
+  std::vector<uint32_t> solicited_nodes_;  // last 24 bits of the IPv6 VIPs, sorted
 };
 
 }  // namespace ballast
