@@ -19,7 +19,7 @@ enum class PacketKind : uint8_t {
   kTransport,      // TCP or UDP with its ports; a whole packet or a first fragment
   kEchoRequest,    // ICMP or ICMPv6 echo request
   kIcmpError,      // ICMP or ICMPv6 error with a quoted packet: `inner` is set
-  kIcmpOther,      // any other ICMP or ICMPv6 message that is not neighbour discovery
+  kIcmpOther,      // any other ICMP or ICMPv6 message that is not neighbour discovery, and errors in fragments
   kLaterFragment,  // fragment with an offset: no ports
   kOtherIp,        // IP of another protocol (VRRP, OSPF, ESP, ...)
   kArp,            // ARP for IPv4 over Ethernet, complete
@@ -39,6 +39,8 @@ struct InnerPacket {
   bool has_ports = false;        // TCP or UDP, and not a later fragment
   uint16_t network_offset = 0;   // of the quoted IP header, from the start of the frame
   uint16_t transport_offset = 0;
+
+  friend bool operator==(const InnerPacket&, const InnerPacket&) = default;
 };
 
 struct ParsedPacket {
@@ -59,7 +61,7 @@ struct ParsedPacket {
   uint16_t payload_length = 0;        // bytes behind the TCP header, UDP header
   Big16 source_port;
   Big16 destination_port;
-  IpAddress source;
+  IpAddress source;                   // of ARP: the sender's and the target's protocol address
   IpAddress destination;
   InnerPacket inner;
 
@@ -67,10 +69,14 @@ struct ParsedPacket {
   [[nodiscard]] FlowKey flow_from_client() const {
     return {source, destination, source_port, destination_port, protocol};
   }
+
+  friend bool operator==(const ParsedPacket&, const ParsedPacket&) = default;
 };
 
 // Parses the frame from its Ethernet header. On kNone `out` is complete; on any other reason `out` is unspecified.
 // TCP and UDP checksums are not verified (a Layer-4 forwarder passes them on); those of IPv4 headers, ICMP and ND are.
+// Of a chained frame all headers, TCP options included, must lie in the first segment; the ICMP checksum is verified
+// only where the whole message does.
 DropReason parse(PacketView frame, ParsedPacket& out);
 
 // Short text for logs and test failures: "tcp 198.51.100.7:40000 -> 192.0.2.10:80 S".
