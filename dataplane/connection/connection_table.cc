@@ -49,6 +49,7 @@ Connection* ConnectionTable::insert(const FlowKey& key, const Probe& probe, Seco
       return nullptr;
     }
     end(victim, ConnectionEnd::kRecycledUntrusted);
+    prepare_next_victim();
   }
   const ConnectionIndex entry = take_free();
   if (!index_.insert(probe.hash, entry)) {
@@ -176,6 +177,14 @@ ConnectionIndex ConnectionTable::oldest(Wheel wheel, Seconds32 now) {
     hang(first, wheel, now);
   }
   return timer.first();
+}
+
+// Under a flood every insert recycles. What the next one will need is fetched now: the bucket of
+// the entry that is first in line (which was fetched a turn ago), and the entry behind it.
+void ConnectionTable::prepare_next_victim() const {
+  const Connection& next = entries_[wheels_[kUntrusted].first()];
+  index_.prefetch(flow_hash(next.key, hash_key_));
+  __builtin_prefetch(&entries_[next.wheel_next], 1);
 }
 
 // ---- entries

@@ -172,6 +172,7 @@ class ConnectionTable {
   void hang(ConnectionIndex entry, Wheel wheel, Seconds32 now);
   void take_down(ConnectionIndex entry);
   ConnectionIndex oldest(Wheel wheel, Seconds32 now);
+  void prepare_next_victim() const;
   bool expire_wheel(Wheel wheel, Seconds32 now, uint32_t& budget);
   ConnectionIndex take_free();
   void end(ConnectionIndex entry, ConnectionEnd reason);
