@@ -113,7 +113,8 @@ std::vector<Change> diff(const Configuration& from, const Configuration& to) {
   return diff(facts_of(from), facts_of(to));
 }
 
-std::vector<Fact> apply(const std::vector<Fact>& facts, const std::vector<Change>& changes) {
+std::vector<Fact> apply_changes(const std::vector<Fact>& facts,
+                                const std::vector<Change>& changes) {
   std::map<std::string, std::map<std::string, std::string>> state;
   for (const Fact& fact : facts) {
     state[fact.subject][fact.attribute] = fact.value;

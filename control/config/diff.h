@@ -36,8 +36,8 @@ struct Change {
 std::vector<Change> diff(const Configuration& from, const Configuration& to);
 std::vector<Change> diff(const std::vector<Fact>& from, const std::vector<Fact>& to);
 
-// `facts` with the changes made: apply(facts_of(a), diff(a, b)) are b's facts, sorted by subject
-// and attribute.
-std::vector<Fact> apply(const std::vector<Fact>& facts, const std::vector<Change>& changes);
+// `facts` with the changes made: apply_changes(facts_of(a), diff(a, b)) are b's facts, sorted by
+// subject and attribute.
+std::vector<Fact> apply_changes(const std::vector<Fact>& facts, const std::vector<Change>& changes);
 
 }  // namespace ballast::control
