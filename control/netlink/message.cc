@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
@@ -241,7 +242,14 @@ bool parse_hops(const rtmsg& info, const Attributes& attributes, KernelRoute& ro
     return true;
   }
   if (attributes.has(RTA_MULTIPATH)) {
-    return parse_multipath(attributes.at(RTA_MULTIPATH), info.rtm_family, route.hops);
+    const bool parsed = parse_multipath(attributes.at(RTA_MULTIPATH), info.rtm_family, route.hops);
+    // IPv6 lists the hops from whichever one the message is about: the same route must be the same value.
+    if (info.rtm_family == AF_INET6) {
+      std::sort(route.hops.begin(), route.hops.end(), [](const KernelHop& one, const KernelHop& other) {
+        return std::tie(one.link, one.gateway) < std::tie(other.link, other.gateway);
+      });
+    }
+    return parsed;
   }
   if (const auto link = attributes.number<int>(RTA_OIF)) {
     route.hops.push_back(hop_of(attributes, info.rtm_family, *link, info.rtm_flags));
