@@ -1,18 +1,17 @@
 #include "control/api/client.h"
 
-#include <fcntl.h>
-#include <grp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "control/api/handler.h"
 #include "control/api/unix_address.h"
@@ -23,13 +22,14 @@ namespace {
 using Clock = ControlClient::Clock;
 using Kind = ClientError::Kind;
 
-ClientError error_of(Kind kind, std::string message) { return {kind, std::move(message), {}}; }
+ClientError error_of(Kind kind, std::string message) {
+  return {kind, std::move(message), {}};
+}
 
 // Waits until the descriptor is ready for `events`; false: the deadline came first.
 bool wait_for(int descriptor, short events, Clock::time_point deadline) {
   for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) {
       return false;
     }

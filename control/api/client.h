@@ -1,4 +1,5 @@
-// ballastctl's side of the protocol: one connection, one request at a time, synchronous, every wait bounded.
+// ballastctl's side of the protocol: one connection, one request at a time, synchronous, every wait
+// bounded.
 #pragma once
 
 #include <chrono>
@@ -37,12 +38,13 @@ class ControlClient {
   ControlClient& operator=(ControlClient&& other) noexcept;
   ~ControlClient();
 
-  // Sends `request` under an id of its own and waits for the answer, which is never a Failure. After any error but kFailure the
-  // connection is of no further use.
+  // Sends `request` under an id of its own and waits for the answer, which is never a Failure.
+  // After any error but kFailure the connection is of no further use.
   tl::expected<api::Answer, ClientError> call(api::Request request, Clock::time_point deadline);
 
  private:
-  ControlClient(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  ControlClient(int descriptor, std::string path)
+      : descriptor_(descriptor), path_(std::move(path)) {}
   tl::expected<void, ClientError> send(const std::string& frame, Clock::time_point deadline);
   tl::expected<api::Answer, ClientError> receive(Clock::time_point deadline);
   [[nodiscard]] ClientError broken(const std::string& why) const;

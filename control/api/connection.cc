@@ -1,10 +1,9 @@
 #include "control/api/connection.h"
 
-#include <sys/socket.h>
-
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include "control/api/dispatch.h"
 #include "control/api/printable.h"
@@ -38,7 +37,9 @@ void ControlConnection::start() {
   next_request();
 }
 
-void ControlConnection::refuse(api::Failure failure) { fail_and_close(std::move(failure)); }
+void ControlConnection::refuse(api::Failure failure) {
+  fail_and_close(std::move(failure));
+}
 
 void ControlConnection::close() {
   if (!socket_.is_open()) {
@@ -56,7 +57,8 @@ void ControlConnection::close() {
 void ControlConnection::arm(std::chrono::milliseconds timeout,
                             void (ControlConnection::*expired)()) {
   timer_.expires_after(timeout);
-  // A wait that has ended but has not been called yet cannot be cancelled: the serial tells it from the present one.
+  // A wait that has ended but has not been called yet cannot be cancelled: the serial tells it from
+  // the present one.
   timer_.async_wait(
       [self = shared_from_this(), serial = ++timer_serial_, expired](error_code error) {
         if (!error && serial == self->timer_serial_ && self->socket_.is_open()) {
@@ -79,15 +81,15 @@ void ControlConnection::next_request() {
 }
 
 void ControlConnection::read_more() {
-  socket_.async_read_some(
-      asio::buffer(input_), [self = shared_from_this()](error_code error, size_t count) {
-        if (error) {
-          self->close();
-          return;
-        }
-        self->decoder_.feed(std::string_view(self->input_.data(), count));
-        self->next_request();
-      });
+  socket_.async_read_some(asio::buffer(input_),
+                          [self = shared_from_this()](error_code error, size_t count) {
+                            if (error) {
+                              self->close();
+                              return;
+                            }
+                            self->decoder_.feed(std::string_view(self->input_.data(), count));
+                            self->next_request();
+                          });
 }
 
 void ControlConnection::handle(std::string_view payload) {
@@ -118,7 +120,8 @@ void ControlConnection::answer(uint64_t serial, api::Answer answer, bool last) {
   }
   ++serial_;
   frame_.clear();
-  if (auto framed = ballast::api::append_frame(frame_, answer, options_.max_answer_bytes); !framed) {
+  if (auto framed = ballast::api::append_frame(frame_, answer, options_.max_answer_bytes);
+      !framed) {
     answer.clear_answer();
     *answer.mutable_failure() =
         failure(api::Failure::TOO_LARGE, framed.error() + ": ask for less at once");
@@ -147,8 +150,9 @@ void ControlConnection::fail_and_close(api::Failure failure) {
 void ControlConnection::handler_is_late() {
   fail_and_close(failure(
       api::Failure::TIMED_OUT,
-      fmt::format("no result within {} s", std::chrono::duration_cast<std::chrono::seconds>(
-                                               options_.request_timeout).count())));
+      fmt::format(
+          "no result within {} s",
+          std::chrono::duration_cast<std::chrono::seconds>(options_.request_timeout).count())));
 }
 
 void ControlConnection::log(const std::string& text) const {

@@ -1,4 +1,5 @@
-// One client of the control socket: read a request, have it answered, write the answer, again. Private to the server.
+// One client of the control socket: read a request, have it answered, write the answer, again.
+// Private to the server.
 #pragma once
 
 #include <array>
@@ -20,7 +21,8 @@ class ControlConnection : public std::enable_shared_from_this<ControlConnection>
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
 
-  // `options` and `handler` outlive the connection being open; `closed` is called once, when it no longer is.
+  // `options` and `handler` outlive the connection being open; `closed` is called once, when it no
+  // longer is.
   ControlConnection(Socket socket, const ControlServerOptions& options, ControlHandler& handler,
                     std::function<void(ControlConnection*)> closed);
 

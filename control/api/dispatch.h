@@ -7,8 +7,9 @@
 
 namespace ballast::control {
 
-// Calls `done` exactly once, unless it is destroyed with `handler` still holding its callback: at the latest when the handler
-// drops its callback. A request of an unknown kind is answered UNSUPPORTED.
+// Calls `done` exactly once, unless it is destroyed with `handler` still holding its callback: at
+// the latest when the handler drops its callback. A request of an unknown kind is answered
+// UNSUPPORTED.
 void dispatch(ControlHandler& handler, const Peer& peer, const api::Request& request,
               std::function<void(api::Answer)> done);
 

@@ -1,22 +1,23 @@
 // What ballastd does for ballastctl: one method per request of control.proto.
 //
-// The server calls the methods in its io_context's thread. Each gets a callback for its answer, to be called once, at once or
-// later, from the same thread. A callback that is destroyed without having been called answers with an internal
-// failure, so that no client waits in vain; one that is called twice, or after the client has gone, is ignored.
+// The server calls the methods in its io_context's thread. Each gets a callback for its answer, to
+// be called once, at once or later, from the same thread. A callback that is destroyed without
+// having been called answers with an internal failure, so that no client waits in vain; one that is
+// called twice, or after the client has gone, is ignored.
 #pragma once
-
-#include <sys/types.h>
 
 #include <functional>
 #include <string>
 
+#include <sys/types.h>
 #include <tl/expected.hpp>
 
 #include "control/api/control.pb.h"
 
 namespace ballast::control {
 
-// Who asks, as the kernel says (SO_PEERCRED). Access is decided by the socket's mode; this is for logs.
+// Who asks, as the kernel says (SO_PEERCRED). Access is decided by the socket's mode; this is for
+// logs.
 struct Peer {
   pid_t pid = 0;
   uid_t uid = 0;

@@ -5,7 +5,8 @@
 
 namespace ballast::control {
 
-// The text with every control character replaced by '?', so that it can neither forge a line nor command a terminal.
+// The text with every control character replaced by '?', so that it can neither forge a line nor
+// command a terminal.
 std::string printable(std::string text);
 
 }  // namespace ballast::control

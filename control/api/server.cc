@@ -75,18 +75,18 @@ class ControlServer::Impl : public std::enable_shared_from_this<ControlServer::I
     if (connections_.size() >= 2 * options_.max_connections) {
       return;
     }
-    auto connection = std::make_shared<ControlConnection>(
-        std::move(socket), options_, handler_,
-        [weak = weak_from_this()](ControlConnection* closed) {
-          if (auto self = weak.lock()) {
-            self->connections_.erase(closed);
-          }
-        });
+    auto connection =
+        std::make_shared<ControlConnection>(std::move(socket), options_, handler_,
+                                            [weak = weak_from_this()](ControlConnection* closed) {
+                                              if (auto self = weak.lock()) {
+                                                self->connections_.erase(closed);
+                                              }
+                                            });
     connections_.emplace(connection.get(), connection);
     if (full) {
-      connection->refuse(failure(api::Failure::BUSY,
-                                 fmt::format("ballastd has {} connections already: try again",
-                                             options_.max_connections)));
+      connection->refuse(failure(
+          api::Failure::BUSY,
+          fmt::format("ballastd has {} connections already: try again", options_.max_connections)));
       return;
     }
     connection->start();
@@ -132,6 +132,8 @@ ControlServer::~ControlServer() {
   }
 }
 
-size_t ControlServer::connections() const { return impl_->connections(); }
+size_t ControlServer::connections() const {
+  return impl_->connections();
+}
 
 }  // namespace ballast::control

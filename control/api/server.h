@@ -1,21 +1,22 @@
 // The unix socket on which ballastd listens for ballastctl.
 //
-// It lives in ballastd's event loop and never blocks it. A connection carries one request at a time: the next one is read when
-// the answer has been sent, so a peer that asks without listening holds up only itself. Everything is bounded: the
-// number of connections, the size of a request and of an answer, how long a connection may be idle, be in the middle of a
-// frame, or leave an answer unread, and how long a handler may take.
+// It lives in ballastd's event loop and never blocks it. A connection carries one request at a
+// time: the next one is read when the answer has been sent, so a peer that asks without listening
+// holds up only itself. Everything is bounded: the number of connections, the size of a request and
+// of an answer, how long a connection may be idle, be in the middle of a frame, or leave an answer
+// unread, and how long a handler may take.
 //
-// The socket's file is the door: its mode and group say who may ask. Next to it a lock file (PATH.lock) says that a
-// ballastd lives, so that of two that start at the same moment one loses; a socket without a living owner is replaced.
+// The socket's file is the door: its mode and group say who may ask. Next to it a lock file
+// (PATH.lock) says that a ballastd lives, so that of two that start at the same moment one loses; a
+// socket without a living owner is replaced.
 #pragma once
-
-#include <sys/types.h>
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include <sys/types.h>
 #include <tl/expected.hpp>
 
 #include "control/api/limits.h"
@@ -35,9 +36,10 @@ struct ControlServerOptions {
   size_t max_connections = 64;
   size_t max_request_bytes = kMaxControlRequest;
   size_t max_answer_bytes = kMaxControlAnswer;
-  std::chrono::milliseconds idle_timeout{60'000};     // between frames, within one, and for an answer to be read
+  std::chrono::milliseconds idle_timeout{
+      60'000};  // between frames, within one, and for an answer to be read
   std::chrono::milliseconds request_timeout{30'000};  // for the handler
-  std::function<void(const std::string&)> log;        // changes and who asked for them; refused peers
+  std::function<void(const std::string&)> log;  // changes and who asked for them; refused peers
 };
 
 class ControlServer {

@@ -1,0 +1,116 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "control/ctl/status_view.h"
+#include "control/ctl/words.h"
+
+namespace ballast::control {
+namespace {
+
+using Severity = api::Warning::Severity;
+
+class Findings {
+ public:
+  void add(Severity severity, std::string subject, std::string text) {
+    api::Warning& warning = found_.emplace_back();
+    warning.set_severity(severity);
+    warning.set_subject(std::move(subject));
+    warning.set_text(std::move(text));
+  }
+  void add(const api::Warning& warning) { found_.push_back(warning); }
+
+  std::vector<api::Warning> worst_first() && {
+    std::stable_sort(found_.begin(), found_.end(),
+                     [](const auto& a, const auto& b) { return a.severity() > b.severity(); });
+    return std::move(found_);
+  }
+
+ private:
+  std::vector<api::Warning> found_;
+};
+
+void look_at_dataplane(const api::DataplaneStatus& dataplane, Findings& findings) {
+  if (!dataplane.connected()) {
+    findings.add(
+        Severity::Warning_Severity_OUTAGE, "dataplane",
+        fmt::format("not connected for {}: {}", duration(dataplane.disconnected_seconds()),
+                    dataplane.last_error().empty() ? dataplane.socket() : dataplane.last_error()));
+    return;  // what is known of it is old
+  }
+  if (!dataplane.in_sync()) {
+    findings.add(Severity::Warning_Severity_DEGRADED, "dataplane",
+                 "does not run on the loaded configuration yet");
+  }
+  for (const auto& worker : dataplane.workers()) {
+    if (worker.stalled()) {
+      findings.add(Severity::Warning_Severity_OUTAGE, fmt::format("worker {}", worker.worker()),
+                   "stalled: its share of the traffic is not forwarded");
+    }
+  }
+  for (const auto& port : dataplane.ports()) {
+    if (!port.info().up()) {
+      findings.add(Severity::Warning_Severity_OUTAGE, "port " + port.info().name(),
+                   fmt::format("link is down ({})", port.info().device()));
+    }
+  }
+  const uint64_t connections = dataplane.trusted_connections() + dataplane.untrusted_connections();
+  if (dataplane.connection_capacity() > 0 &&
+      connections >= dataplane.connection_capacity() / 10 * 9) {
+    findings.add(Severity::Warning_Severity_DEGRADED, "connections",
+                 fmt::format("table is {} full: {} of {}",
+                             share(connections, dataplane.connection_capacity()), connections,
+                             dataplane.connection_capacity()));
+  }
+}
+
+void look_at_services(const api::StatusAnswer& status, Findings& findings) {
+  for (const auto& service : status.services()) {
+    const std::string subject = "service " + service.name();
+    const std::string summary = fmt::format("{} of {} up", service.servers_up(),
+                                            count(service.servers(), "server", "servers"));
+    if (service.servers() == 0) {
+      findings.add(Severity::Warning_Severity_OUTAGE, subject, "has no servers");
+    } else if (service.servers_up() == 0) {
+      findings.add(Severity::Warning_Severity_OUTAGE, subject, summary);
+    } else if (service.servers_up() + service.servers_overridden() < service.servers()) {
+      findings.add(Severity::Warning_Severity_DEGRADED, subject, summary);
+    }
+    if (service.servers_overridden() > 0) {
+      findings.add(Severity::Warning_Severity_NOTE, subject,
+                   fmt::format("{} drained or disabled by hand",
+                               count(service.servers_overridden(), "server", "servers")));
+    }
+  }
+}
+
+void look_at_configuration(const api::ConfigurationStatus& configuration, Findings& findings) {
+  if (configuration.last_reload() != api::ConfigurationStatus::REFUSED) {
+    return;
+  }
+  const auto& errors = configuration.last_reload_errors();
+  std::string text = fmt::format("reload refused {} ago, the one before stays in force",
+                                 duration(configuration.last_reload_seconds_ago()));
+  if (!errors.empty()) {
+    text += ": " + errors[0];
+  }
+  if (errors.size() > 1) {
+    text += fmt::format(" (and {} more)", errors.size() - 1);
+  }
+  findings.add(Severity::Warning_Severity_DEGRADED, "configuration", text);
+}
+
+}  // namespace
+
+std::vector<api::Warning> problems(const api::StatusAnswer& status) {
+  Findings findings;
+  look_at_dataplane(status.dataplane(), findings);
+  look_at_services(status, findings);
+  look_at_configuration(status.configuration(), findings);
+  for (const auto& warning : status.warnings()) {
+    findings.add(warning);
+  }
+  return std::move(findings).worst_first();
+}
+
+}  // namespace ballast::control
