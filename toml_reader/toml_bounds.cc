@@ -10,6 +10,11 @@ class Scanner {
   Scanner(std::string_view text, const TomlBounds& bounds) : text_(text), bounds_(bounds) {}
 
   std::optional<TomlExcess> scan() {
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    if (text_.starts_with(kByteOrderMark)) {
+      at_ = kByteOrderMark.size();
+      line_start_ = at_;
+    }
     while (at_ < text_.size()) {
       switch (text_[at_]) {
         case '#':
@@ -20,6 +25,9 @@ class Scanner {
           skip_string(text_[at_]);
           continue;
         default:
+          if (static_cast<unsigned char>(text_[at_]) >= 0x80) {
+            return excess("syntax error: a character beyond ASCII outside of quotes and comments");
+          }
           count(text_[at_]);
       }
       if (nesting_ > bounds_.nesting) {

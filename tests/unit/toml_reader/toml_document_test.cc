@@ -82,6 +82,12 @@ TEST(TomlDocument, TurnsAssertionsOfTheParserIntoErrorsWithTheirLine) {
             "f.toml:4:1: syntax error: malformed key or table header");
 }
 
+TEST(TomlDocument, RefusesWhatIsBeyondAsciiOutsideOfStringsAndComments) {
+  EXPECT_EQ(TomlDocument::parse("a = 1\nie\xef\xbb\xb7", "f.toml").error(),
+            "f.toml:2:3: syntax error: a character beyond ASCII outside of quotes and comments");
+  EXPECT_TRUE(TomlDocument::parse("# \u00e9\na = '\u00e9'\n\"\u00e9\" = 1", "f.toml"));
+}
+
 TEST(TomlDocument, BoundsWhatWouldRecurseOrGrow) {
   const auto error = [](const std::string& text) {
     const auto document = TomlDocument::parse(text, "f.toml");
