@@ -52,10 +52,10 @@ size_t quoted_length(const FrameBuffer& frame, const ParsedPacket& packet, size_
   const size_t longest = (v4 ? kLongestIpv4Error : kLongestIpv6Error) - headers;
   const size_t room = frame.capacity - packet.network_offset - headers;
   const size_t quoted = std::min({present, longest, room});
-  // A short datagram is quoted whole, even when it has no eight bytes.
-  const size_t ip_header =
-      v4 ? packet.transport_offset - packet.network_offset : sizeof(Ipv6Header);
-  const size_t least = std::min(ip_header + kLeastQuotedPayload, size_t{packet.network_length});
+  // All IP headers, or the receiver cannot tell what it is about. A datagram that has no eight
+  // bytes behind them is quoted whole.
+  const size_t ip_headers = size_t{packet.transport_offset} - packet.network_offset;
+  const size_t least = std::min(ip_headers + kLeastQuotedPayload, size_t{packet.network_length});
   return quoted >= least ? quoted : 0;
 }
 
