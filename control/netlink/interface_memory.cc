@@ -8,17 +8,20 @@ namespace ballast::control {
 
 namespace {
 
-// The kernel's IFA_PROTO for addresses of its own making: loopback, from router advertisements, link-local.
+// The kernel's IFA_PROTO for addresses of its own making: loopback, from router advertisements,
+// link-local.
 constexpr uint8_t kFirstKernelProtocol = 1;
 constexpr uint8_t kLastKernelProtocol = 3;
 
 // fe80::xxxx:xxff:fexx:xxxx, which every link gets by itself; kernels before 5.18 do not mark it.
 bool is_automatic_link_local(const IpAddress& address) {
-  return address.is_v6() && address.is_link_local() && address.bytes()[11] == 0xff && address.bytes()[12] == 0xfe;
+  return address.is_v6() && address.is_link_local() && address.bytes()[11] == 0xff &&
+         address.bytes()[12] == 0xfe;
 }
 
 bool made_by_operator(const AddressKey& key, const KernelAddress& value) {
-  const bool by_kernel = value.protocol >= kFirstKernelProtocol && value.protocol <= kLastKernelProtocol;
+  const bool by_kernel =
+      value.protocol >= kFirstKernelProtocol && value.protocol <= kLastKernelProtocol;
   return value.permanent && !by_kernel && value.protocol != kBallastProtocol &&
          !is_automatic_link_local(key.address);
 }
@@ -82,7 +85,8 @@ void InterfaceMemory::restored(const std::string& twin, const KernelState& state
   if (entry == twins_.end()) {
     return;
   }
-  // What was restored a moment ago is not in the mirror yet, but will be; what was removed meanwhile will be reported.
+  // What was restored a moment ago is not in the mirror yet, but will be; what was removed
+  // meanwhile will be reported.
   entry->second.lost = false;
   for (const auto& [key, value] : state.addresses) {
     const auto* link = state.link(key.link);
@@ -144,7 +148,8 @@ void InterfaceMemory::look_at_prefix(const Prefix& prefix, const KernelState& st
   for (auto at = our_routes_.lower_bound({prefix, 0}); at != our_routes_.end() && in_prefix(*at);) {
     at = our_routes_.erase(at);
   }
-  for (auto at = state.routes.lower_bound({prefix, 0}); at != state.routes.end() && in_prefix(at->first); ++at) {
+  for (auto at = state.routes.lower_bound({prefix, 0});
+       at != state.routes.end() && in_prefix(at->first); ++at) {
     look_at_route(at->first, at->second, state);
   }
 }

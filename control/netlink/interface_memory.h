@@ -1,15 +1,18 @@
 // Remembers what operators have put on the twins by hand, so that it can be put back. Pure.
 //
-// Theory of operation. A twin is a tap: when the dataplane closes it, or is replaced, the kernel takes away its routes and
-// IPv6 addresses, or the whole link. That must be told from an operator who takes something away. The kernel announces
-// that a link is going down before it takes anything, so: what disappears while the link is administratively up was removed
-// on purpose and is forgotten; from the moment the link is down or absent, nothing is forgotten until it is back and
-// everything was restored. (What is removed on purpose while the link is down comes back; there is no way to tell.)
+// Theory of operation. A twin is a tap: when the dataplane closes it, or is replaced, the kernel
+// takes away its routes and IPv6 addresses, or the whole link. That must be told from an operator
+// who takes something away. The kernel announces that a link is going down before it takes
+// anything, so: what disappears while the link is administratively up was removed on purpose and is
+// forgotten; from the moment the link is down or absent, nothing is forgotten until it is back and
+// everything was restored. (What is removed on purpose while the link is down comes back; there is
+// no way to tell.)
 //
-// Remembered are permanent addresses, and routes of the protocols boot and static, which is what `ip` and people make.
-// Not: addresses with a lifetime (DHCP, router advertisements), those that the kernel makes itself, routes of routing
-// daemons (they put back what is still true), and whatever the configuration asked for, which interface_plan.h sees to.
-// Labels of addresses and metrics of routes (mtu, advmss) are not restored.
+// Remembered are permanent addresses, and routes of the protocols boot and static, which is what
+// `ip` and people make. Not: addresses with a lifetime (DHCP, router advertisements), those that
+// the kernel makes itself, routes of routing daemons (they put back what is still true), and
+// whatever the configuration asked for, which interface_plan.h sees to. Labels of addresses and
+// metrics of routes (mtu, advmss) are not restored.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +26,8 @@
 
 namespace ballast::control {
 
-// Marks addresses and routes that ballastd put there, also for a later ballastd: IFA_PROTO and RTPROT_*, a number that
-// iproute2's list of routing protocols leaves free.
+// Marks addresses and routes that ballastd put there, also for a later ballastd: IFA_PROTO and
+// RTPROT_*, a number that iproute2's list of routing protocols leaves free.
 inline constexpr uint8_t kBallastProtocol = 98;
 
 struct RememberedRoute {
@@ -56,8 +59,10 @@ class InterfaceMemory {
   [[nodiscard]] const std::set<RouteKey>& our_routes() const { return our_routes_; }
 
  private:
-  void look_at_addresses(const std::string& twin, RememberedInterface& memory, const KernelState& state);
-  void look_at_route(const RouteKey& key, const std::vector<KernelRoute>& routes, const KernelState& state);
+  void look_at_addresses(const std::string& twin, RememberedInterface& memory,
+                         const KernelState& state);
+  void look_at_route(const RouteKey& key, const std::vector<KernelRoute>& routes,
+                     const KernelState& state);
   void look_at_prefix(const Prefix& prefix, const KernelState& state);
   void look_at_all_routes(const KernelState& state);
 

@@ -10,7 +10,8 @@ namespace ballast::control {
 
 namespace {
 
-constexpr uint32_t kDefaultIpv6Metric = 1024;  // IP6_RT_PRIO_USER, which the kernel puts in the place of 0
+constexpr uint32_t kDefaultIpv6Metric =
+    1024;  // IP6_RT_PRIO_USER, which the kernel puts in the place of 0
 
 RouteKey key_of(const ConfiguredRoute& route) {
   uint32_t metric = route.metric.value_or(0);
@@ -39,8 +40,8 @@ KernelAddress value_of(const ConfiguredAddress& address) {
 // One planning; its parts in the order of the actions.
 class Planner {
  public:
-  Planner(const KernelState& state, const InterfaceSettings& wanted, const RememberedInterface& memory,
-          const Link& link)
+  Planner(const KernelState& state, const InterfaceSettings& wanted,
+          const RememberedInterface& memory, const Link& link)
       : state_(state), wanted_(wanted), memory_(memory), link_(link) {}
 
   void add_addresses() {
@@ -106,9 +107,10 @@ void Planner::add_route(const ConfiguredRoute& route) {
     plan_.actions.emplace_back(AddRoute{key, value, true});
     return;
   }
-  plan_.problems.push_back(fmt::format(
-      "interface \"{}\": {}: another route with metric {} is in the way: remove it, or configure another metric",
-      link_.name, subject_of(AddRoute{key, value, false}), key.metric));
+  plan_.problems.push_back(
+      fmt::format("interface \"{}\": {}: another route with metric {} is in the way: remove it, or "
+                  "configure another metric",
+                  link_.name, subject_of(AddRoute{key, value, false}), key.metric));
 }
 
 void Planner::restore_route(const RouteKey& key, const RememberedRoute& remembered) {
@@ -131,8 +133,9 @@ void Planner::restore_route(const RouteKey& key, const RememberedRoute& remember
 
 void Planner::remove_routes(const std::set<RouteKey>& our_routes) {
   for (const auto& key : our_routes) {
-    const bool is_wanted = std::any_of(wanted_.routes.begin(), wanted_.routes.end(),
-                                       [&key](const ConfiguredRoute& route) { return key_of(route) == key; });
+    const bool is_wanted =
+        std::any_of(wanted_.routes.begin(), wanted_.routes.end(),
+                    [&key](const ConfiguredRoute& route) { return key_of(route) == key; });
     const auto present = state_.routes.find(key);
     if (is_wanted || present == state_.routes.end()) {
       continue;
@@ -149,8 +152,8 @@ void Planner::remove_addresses() {
   for (auto at = state_.addresses.lower_bound({link_.index, {}, 0});
        at != state_.addresses.end() && at->first.link == link_.index; ++at) {
     const ConfiguredAddress address{at->first.address, at->first.prefix_length};
-    const bool is_wanted =
-        std::find(wanted_.addresses.begin(), wanted_.addresses.end(), address) != wanted_.addresses.end();
+    const bool is_wanted = std::find(wanted_.addresses.begin(), wanted_.addresses.end(), address) !=
+                           wanted_.addresses.end();
     if (at->second.protocol == kBallastProtocol && !is_wanted) {
       plan_.actions.emplace_back(RemoveAddress{at->first, at->second});
     }
@@ -174,8 +177,8 @@ std::string address_text(const AddressKey& key) {
 }  // namespace
 
 InterfacePlan plan_interface(const KernelState& state, const InterfaceSettings& wanted,
-                             const RememberedInterface& memory, const std::set<RouteKey>& our_routes,
-                             bool bring_up) {
+                             const RememberedInterface& memory,
+                             const std::set<RouteKey>& our_routes, bool bring_up) {
   const auto* link = state.link_named(wanted.name);
   if (link == nullptr) {
     return {};

@@ -1,8 +1,10 @@
-// What has to be done to an interface so that it has what the configuration asks for. Pure: values in, actions out.
+// What has to be done to an interface so that it has what the configuration asks for. Pure: values
+// in, actions out.
 //
-// Missing addresses and routes are added; those that ballastd made (kBallastProtocol) and that are not asked for any more
-// are removed, after the new ones are there; nothing that somebody else made is changed or removed. A route that is in the
-// way, with the same destination and metric, is a problem that is told, not solved.
+// Missing addresses and routes are added; those that ballastd made (kBallastProtocol) and that are
+// not asked for any more are removed, after the new ones are there; nothing that somebody else made
+// is changed or removed. A route that is in the way, with the same destination and metric, is a
+// problem that is told, not solved.
 #pragma once
 
 #include <optional>
@@ -72,12 +74,13 @@ struct InterfacePlan {
   [[nodiscard]] bool empty() const { return actions.empty() && problems.empty(); }
 };
 
-// `memory` of this interface; if it was lost, all that is wanted and remembered is added, whatever `state` says, because the
-// kernel takes IPv4 routes without saying so. An interface that is absent needs nothing; one that is administratively down
-// needs SetLinkUp if `bring_up`, and the rest when it is up.
+// `memory` of this interface; if it was lost, all that is wanted and remembered is added, whatever
+// `state` says, because the kernel takes IPv4 routes without saying so. An interface that is absent
+// needs nothing; one that is administratively down needs SetLinkUp if `bring_up`, and the rest when
+// it is up.
 InterfacePlan plan_interface(const KernelState& state, const InterfaceSettings& wanted,
-                             const RememberedInterface& memory, const std::set<RouteKey>& our_routes,
-                             bool bring_up);
+                             const RememberedInterface& memory,
+                             const std::set<RouteKey>& our_routes, bool bring_up);
 
 // "address 10.0.0.1/24", "route 10.0.0.0/8 via 192.0.2.1": what an action is about, for messages.
 std::string subject_of(const InterfaceAction& action);

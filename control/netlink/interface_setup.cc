@@ -19,12 +19,14 @@ namespace ballast::control {
 namespace {
 
 constexpr auto kRetryAfter = std::chrono::seconds(2);
-// What an operator had put there may have become impossible; then the twin is followed again without it.
+// What an operator had put there may have become impossible; then the twin is followed again
+// without it.
 constexpr int kRestoreAttempts = 5;
 
 // The kernel has it already, or has not what is to be removed: as it should be.
 bool is_harmless(const InterfaceAction& action, int error) {
-  const bool adds = std::holds_alternative<AddAddress>(action) || std::holds_alternative<AddRoute>(action);
+  const bool adds =
+      std::holds_alternative<AddAddress>(action) || std::holds_alternative<AddRoute>(action);
   return adds ? error == EEXIST : error == ESRCH || error == EADDRNOTAVAIL || error == ENODEV;
 }
 
@@ -32,8 +34,12 @@ bool is_harmless(const InterfaceAction& action, int error) {
 
 class InterfaceSetup::Impl : public std::enable_shared_from_this<InterfaceSetup::Impl> {
  public:
-  Impl(boost::asio::io_context& io, const Mirror& mirror, KernelRequests requests, OnProblem on_problem)
-      : mirror_(mirror), requests_(std::move(requests)), retry_(io), on_problem_(std::move(on_problem)) {}
+  Impl(boost::asio::io_context& io, const Mirror& mirror, KernelRequests requests,
+       OnProblem on_problem)
+      : mirror_(mirror),
+        requests_(std::move(requests)),
+        retry_(io),
+        on_problem_(std::move(on_problem)) {}
 
   void set(const std::vector<InterfaceSettings>& settings);
   void on_change(const KernelChanges& changes);
@@ -131,7 +137,8 @@ void InterfaceSetup::Impl::apply(Twin& twin, std::vector<std::string>& problems)
   const auto* known = memory_.of(name);
   const RememberedInterface memory = known == nullptr ? RememberedInterface{} : *known;
   const bool bring_up = known != nullptr && wants_up(twin);
-  auto plan = plan_interface(mirror_.state(), twin.settings, memory, memory_.our_routes(), bring_up);
+  auto plan =
+      plan_interface(mirror_.state(), twin.settings, memory, memory_.our_routes(), bring_up);
   bool all_done = true;
   for (const auto& action : plan.actions) {
     const auto done = carry_out(action);
@@ -190,9 +197,8 @@ void InterfaceSetup::Impl::tell(std::vector<std::string> problems) {
   });
 }
 
-tl::expected<std::unique_ptr<InterfaceSetup>, std::string> InterfaceSetup::open(boost::asio::io_context& io,
-                                                                                const Mirror& mirror,
-                                                                                OnProblem on_problem) {
+tl::expected<std::unique_ptr<InterfaceSetup>, std::string> InterfaceSetup::open(
+    boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem) {
   auto requests = KernelRequests::open();
   if (!requests) {
     return tl::unexpected(requests.error());
@@ -202,10 +208,18 @@ tl::expected<std::unique_ptr<InterfaceSetup>, std::string> InterfaceSetup::open(
 }
 
 InterfaceSetup::InterfaceSetup(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-InterfaceSetup::~InterfaceSetup() { impl_->stop(); }
+InterfaceSetup::~InterfaceSetup() {
+  impl_->stop();
+}
 
-void InterfaceSetup::set(const std::vector<InterfaceSettings>& settings) { impl_->set(settings); }
-void InterfaceSetup::on_change(const KernelChanges& changes) { impl_->on_change(changes); }
-const std::vector<std::string>& InterfaceSetup::problems() const { return impl_->problems(); }
+void InterfaceSetup::set(const std::vector<InterfaceSettings>& settings) {
+  impl_->set(settings);
+}
+void InterfaceSetup::on_change(const KernelChanges& changes) {
+  impl_->on_change(changes);
+}
+const std::vector<std::string>& InterfaceSetup::problems() const {
+  return impl_->problems();
+}
 
 }  // namespace ballast::control

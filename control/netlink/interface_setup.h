@@ -1,19 +1,23 @@
-// Keeps what the configuration asks for, and what operators had put there by hand, on the dataplane's kernel twins.
+// Keeps what the configuration asks for, and what operators had put there by hand, on the
+// dataplane's kernel twins.
 //
-// Theory of operation. A twin may appear at any time, lose its routes and IPv6 addresses, vanish and come back with another
-// index: whenever the mirror reports a change, interface_plan.h says what is missing, and it is asked of the kernel. What
-// the kernel refuses is a problem, told once as a sentence and tried again every few seconds while it lasts.
+// Theory of operation. A twin may appear at any time, lose its routes and IPv6 addresses, vanish
+// and come back with another index: whenever the mirror reports a change, interface_plan.h says
+// what is missing, and it is asked of the kernel. What the kernel refuses is a problem, told once
+// as a sentence and tried again every few seconds while it lasts.
 //
-// A link is brought up when settings for it are given, when it (re)appears, and when its carrier returns (a dataplane has
-// attached to it); an operator who takes it down in between is obeyed.
+// A link is brought up when settings for it are given, when it (re)appears, and when its carrier
+// returns (a dataplane has attached to it); an operator who takes it down in between is obeyed.
 //
-// IPv6 addresses are added without duplicate address detection (IFA_F_NODAD): a twin's addresses belong to this node by
-// configuration; with detection they could not be used for a second or more after each restart of the dataplane, just when
-// health checks and BGP have to come back, and the probes would meet the dataplane's own answers on their way.
+// IPv6 addresses are added without duplicate address detection (IFA_F_NODAD): a twin's addresses
+// belong to this node by configuration; with detection they could not be used for a second or more
+// after each restart of the dataplane, just when health checks and BGP have to come back, and the
+// probes would meet the dataplane's own answers on their way.
 //
-// What ballastd put there is told from what others did by a mark that the kernel keeps (kBallastProtocol), so that a restarted
-// ballastd knows it too. For addresses that takes Linux 5.18 (IFA_PROTO); on older ones, addresses that are not asked for any
-// more stay until somebody removes them.
+// What ballastd put there is told from what others did by a mark that the kernel keeps
+// (kBallastProtocol), so that a restarted ballastd knows it too. For addresses that takes
+// Linux 5.18 (IFA_PROTO); on older ones, addresses that are not asked for any more stay until
+// somebody removes them.
 #pragma once
 
 #include <functional>
@@ -34,15 +38,15 @@ class InterfaceSetup {
   using OnProblem = std::function<void(const std::string&)>;
 
   // `io` and `mirror` outlive it; all are used on one thread.
-  static tl::expected<std::unique_ptr<InterfaceSetup>, std::string> open(boost::asio::io_context& io,
-                                                                         const Mirror& mirror,
-                                                                         OnProblem on_problem);
+  static tl::expected<std::unique_ptr<InterfaceSetup>, std::string> open(
+      boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem);
   ~InterfaceSetup();
   InterfaceSetup(const InterfaceSetup&) = delete;
   InterfaceSetup& operator=(const InterfaceSetup&) = delete;
 
-  // The twins, all of them, also those for which nothing is configured: what is put on them by hand is restored too. What
-  // earlier settings asked for and these do not is removed. Works from the mirror's first complete state on.
+  // The twins, all of them, also those for which nothing is configured: what is put on them by hand
+  // is restored too. What earlier settings asked for and these do not is removed. Works from the
+  // mirror's first complete state on.
   void set(const std::vector<InterfaceSettings>& settings);
 
   // To be called with every report of the mirror.

@@ -20,7 +20,8 @@ namespace {
 
 constexpr int kReceiveBytes = 256 * 1024;
 constexpr int kIfaProtocol = 11;  // IFA_PROTO, since Linux 5.18; older kernels pass over it
-constexpr int kAnswerTimeoutMs = 1000;  // the answer is there when the request was sent; this only bounds the unthinkable
+constexpr int kAnswerTimeoutMs =
+    1000;  // the answer is there when the request was sent; this only bounds the unthinkable
 
 struct FreeMessage {
   void operator()(nl_msg* message) const { nlmsg_free(message); }
@@ -36,10 +37,12 @@ Message message_of(int type, int flags, Body body) {
   return message;
 }
 
-uint8_t family_of(const IpAddress& address) { return address.is_v4() ? AF_INET : AF_INET6; }
+uint8_t family_of(const IpAddress& address) {
+  return address.is_v4() ? AF_INET : AF_INET6;
+}
 
-// These add to a message; running out of room shows as a message that the kernel refuses, and a page is room for hundreds
-// of hops.
+// These add to a message; running out of room shows as a message that the kernel refuses, and a
+// page is room for hundreds of hops.
 void put_address(nl_msg* message, int type, const IpAddress& address) {
   if (address.is_v4()) {
     const auto bytes = address.v4_bytes();
@@ -158,10 +161,12 @@ Message address_message(int type, int flags, const AddressKey& key, const Kernel
 // What the kernel says about an error, beside its number (NLMSGERR_ATTR_MSG).
 std::string explanation_in(const nlmsghdr& header) {
   constexpr int kAttributesAt = sizeof(nlmsgerr);
-  if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0 || header.nlmsg_len < NLMSG_LENGTH(kAttributesAt)) {
+  if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0 ||
+      header.nlmsg_len < NLMSG_LENGTH(kAttributesAt)) {
     return {};
   }
-  auto* attribute = nlmsg_find_attr(const_cast<nlmsghdr*>(&header), kAttributesAt, NLMSGERR_ATTR_MSG);
+  auto* attribute =
+      nlmsg_find_attr(const_cast<nlmsghdr*>(&header), kAttributesAt, NLMSGERR_ATTR_MSG);
   if (attribute == nullptr || nla_len(attribute) <= 0) {
     return {};
   }
@@ -223,15 +228,18 @@ KernelRequests::Result KernelRequests::set_link_up(int link) {
   return send(message_of(RTM_NEWLINK, 0, body).get());
 }
 
-KernelRequests::Result KernelRequests::add_address(const AddressKey& key, const KernelAddress& value) {
+KernelRequests::Result KernelRequests::add_address(const AddressKey& key,
+                                                   const KernelAddress& value) {
   return send(address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, key, value).get());
 }
 
-KernelRequests::Result KernelRequests::remove_address(const AddressKey& key, const KernelAddress& value) {
+KernelRequests::Result KernelRequests::remove_address(const AddressKey& key,
+                                                      const KernelAddress& value) {
   return send(address_message(RTM_DELADDR, 0, key, value).get());
 }
 
-KernelRequests::Result KernelRequests::add_route(const RouteKey& key, const KernelRoute& route, bool replace) {
+KernelRequests::Result KernelRequests::add_route(const RouteKey& key, const KernelRoute& route,
+                                                 bool replace) {
   const int flags = NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL);
   return send(route_message(RTM_NEWROUTE, flags, key, route).get());
 }

@@ -1,7 +1,8 @@
 // Asks the kernel to change something: addresses, routes, links, neighbours.
 //
-// The kernel carries a netlink request out within the system call that sends it and has the answer ready when it returns, so
-// that these calls do not wait for anything but the kernel's own lock on its network configuration (usually microseconds).
+// The kernel carries a netlink request out within the system call that sends it and has the answer
+// ready when it returns, so that these calls do not wait for anything but the kernel's own lock on
+// its network configuration (usually microseconds).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ struct nl_msg;
 namespace ballast::control {
 
 struct KernelRefusal {
-  int error = 0;  // errno
+  int error = 0;     // errno
   std::string text;  // "Network is unreachable", or the kernel's own sentence
 };
 
@@ -34,8 +35,8 @@ class KernelRequests {
   // `replace`: takes the place of a route with the same key; else the kernel refuses with EEXIST.
   Result add_route(const RouteKey& key, const KernelRoute& route, bool replace);
   Result remove_route(const RouteKey& key, const KernelRoute& route);
-  // Behaves as if a packet were sent to the neighbour (NTF_USE): asks for it if it is unknown or failed, and has a stale one
-  // confirmed. Does not wait for the neighbour.
+  // Behaves as if a packet were sent to the neighbour (NTF_USE): asks for it if it is unknown or
+  // failed, and has a stale one confirmed. Does not wait for the neighbour.
   Result use_neighbor(const NeighborKey& key);
 
  private:

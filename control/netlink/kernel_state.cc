@@ -38,7 +38,8 @@ std::optional<EffectiveRoute> usable_part(const KernelRoute& route, const Usable
 }
 
 // Looks at all routes of the prefix that `at` is at, leaves `at` behind the last of them.
-std::optional<EffectiveRoute> best_of_prefix(RouteIterator& at, RouteIterator end, const UsableTwins& twins) {
+std::optional<EffectiveRoute> best_of_prefix(RouteIterator& at, RouteIterator end,
+                                             const UsableTwins& twins) {
   std::optional<EffectiveRoute> best;
   for (const Prefix prefix = at->first.prefix; at != end && at->first.prefix == prefix; ++at) {
     for (const auto& route : at->second) {
@@ -70,10 +71,12 @@ const Link* KernelState::link_named(std::string_view name) const {
 }
 
 bool KernelChanges::empty() const {
-  return !everything && !links && !addresses && neighbors.empty() && routes.empty() && went_down.empty();
+  return !everything && !links && !addresses && neighbors.empty() && routes.empty() &&
+         went_down.empty();
 }
 
-std::optional<EffectiveRoute> effective_route(const KernelState& state, const std::set<std::string>& twins,
+std::optional<EffectiveRoute> effective_route(const KernelState& state,
+                                              const std::set<std::string>& twins,
                                               const Prefix& prefix) {
   auto at = state.routes.lower_bound(RouteKey{prefix, 0});
   if (at == state.routes.end() || at->first.prefix != prefix) {
@@ -95,7 +98,8 @@ std::map<Prefix, EffectiveRoute> effective_routes(const KernelState& state,
   return routes;
 }
 
-std::vector<InterfaceAddress> addresses_of(const KernelState& state, const std::set<std::string>& links) {
+std::vector<InterfaceAddress> addresses_of(const KernelState& state,
+                                           const std::set<std::string>& links) {
   std::vector<InterfaceAddress> addresses;
   for (const auto& [key, value] : state.addresses) {
     const auto* link = state.link(key.link);

@@ -1,16 +1,18 @@
-// What the kernel knows of links, addresses, routes and neighbours, as plain values, and what of it concerns the
-// dataplane.
+// What the kernel knows of links, addresses, routes and neighbours, as plain values, and what of it
+// concerns the dataplane.
 //
-// Theory of operation. The mirror (mirror.h) keeps one KernelState equal to the kernel's. Everything in it refers to links
-// by the kernel's index, because an index never changes while a link lives, but a name may. What leaves this folder
-// (effective routes, addresses and neighbours of a twin) refers to links by name, as the dataplane's ports do.
+// Theory of operation. The mirror (mirror.h) keeps one KernelState equal to the kernel's.
+// Everything in it refers to links by the kernel's index, because an index never changes while a
+// link lives, but a name may. What leaves this folder (effective routes, addresses and neighbours
+// of a twin) refers to links by name, as the dataplane's ports do.
 //
-// Routes are those of the main table (254), for IPv4 and IPv6, of the types unicast, unreachable, blackhole and prohibit.
-// Not kept: other tables, local, broadcast, multicast and cached (cloned) routes, routes with a TOS, and the IPv6 link-local
-// prefix fe80::/10, which is the same on every link and thus cannot be told apart by a route table.
+// Routes are those of the main table (254), for IPv4 and IPv6, of the types unicast, unreachable,
+// blackhole and prohibit. Not kept: other tables, local, broadcast, multicast and cached (cloned)
+// routes, routes with a TOS, and the IPv6 link-local prefix fe80::/10, which is the same on every
+// link and thus cannot be told apart by a route table.
 //
-// The kernel does not announce that a hop became dead or lost its carrier, nor that it lives again; so no such flag is
-// stored. Whether a hop can be used follows from the state of its link.
+// The kernel does not announce that a hop became dead or lost its carrier, nor that it lives again;
+// so no such flag is stored. Whether a hop can be used follows from the state of its link.
 #pragma once
 
 #include <compare>
@@ -28,8 +30,8 @@ namespace ballast::control {
 
 struct Link {
   int index = 0;
-  std::string name;
-  MacAddress mac;  // zero for links without Ethernet addresses
+  std::string name{};
+  MacAddress mac{};  // zero for links without Ethernet addresses
   uint32_t mtu = 0;
   bool admin_up = false;
   bool carrier = false;
@@ -47,7 +49,7 @@ struct AddressKey {
 };
 
 struct KernelAddress {
-  std::optional<IpAddress> peer;  // of a point-to-point address
+  std::optional<IpAddress> peer{};  // of a point-to-point address
   uint8_t scope = 0;
   uint8_t protocol = 0;          // who put it there (IFA_PROTO), 0 when not said
   bool permanent = false;        // has no lifetime: not from DHCP or a router advertisement
@@ -60,7 +62,8 @@ enum class RouteKind : uint8_t { kUnicast, kUnreachable, kBlackhole, kProhibit }
 
 struct KernelHop {
   int link = 0;
-  std::optional<IpAddress> gateway;  // none: the destination itself is the neighbour; may be of the other family (RFC 8950)
+  std::optional<IpAddress> gateway{};  // none: the destination itself is the neighbour; may be of
+                                       // the other family (RFC 8950)
   uint32_t weight = 1;
   bool on_link = false;  // the gateway need not be in a connected prefix
 
@@ -78,8 +81,8 @@ struct KernelRoute {
   RouteKind kind = RouteKind::kUnicast;
   uint8_t protocol = 0;  // RTPROT_*: who put it there
   uint8_t scope = 0;
-  std::optional<IpAddress> preferred_source;
-  std::vector<KernelHop> hops;  // empty unless kUnicast
+  std::optional<IpAddress> preferred_source{};
+  std::vector<KernelHop> hops{};  // empty unless kUnicast
 
   friend bool operator==(const KernelRoute&, const KernelRoute&) = default;
 };
@@ -98,7 +101,7 @@ enum class NeighborState : uint8_t {
 };
 
 struct KernelNeighbor {
-  MacAddress mac;  // zero unless kKnown
+  MacAddress mac{};  // zero unless kKnown
   NeighborState state = NeighborState::kUnknown;
   bool stale = false;  // known, but not confirmed lately: nobody would notice that it is gone
 
@@ -108,7 +111,8 @@ struct KernelNeighbor {
 struct KernelState {
   std::map<int, Link> links;
   std::map<AddressKey, KernelAddress> addresses;
-  // In order of prefix, then metric: the first of a prefix is its best. IPv4 allows several routes with one key
+  // In order of prefix, then metric: the first of a prefix is its best. IPv4 allows several routes
+  // with one key
   // ("ip route append"); the first one is in force.
   std::map<RouteKey, std::vector<KernelRoute>> routes;
   std::map<NeighborKey, KernelNeighbor> neighbors;
@@ -126,8 +130,8 @@ struct KernelChanges {
   bool addresses = false;
   std::set<NeighborKey> neighbors;
   std::set<Prefix> routes;
-  // Links that were administratively down or absent at some time since the last report, even if they are up again:
-  // the kernel has taken their routes and IPv6 addresses away.
+  // Links that were administratively down or absent at some time since the last report, even if
+  // they are up again: the kernel has taken their routes and IPv6 addresses away.
   std::set<std::string> went_down;
 
   [[nodiscard]] bool empty() const;
@@ -145,7 +149,7 @@ struct InterfaceAddress {
 
 struct RouteHop {
   std::string link;
-  std::optional<IpAddress> gateway;
+  std::optional<IpAddress> gateway{};
   uint32_t weight = 1;
 
   friend bool operator==(const RouteHop&, const RouteHop&) = default;
@@ -159,10 +163,11 @@ struct EffectiveRoute {
   friend bool operator==(const EffectiveRoute&, const EffectiveRoute&) = default;
 };
 
-// The route that the dataplane has to follow for exactly this prefix: of the routes that have a hop over a twin that is up
-// (or that are unreachable, blackhole or prohibit), the one with the best metric, with only those hops. None: a shorter
-// prefix decides.
-std::optional<EffectiveRoute> effective_route(const KernelState& state, const std::set<std::string>& twins,
+// The route that the dataplane has to follow for exactly this prefix: of the routes that have a hop
+// over a twin that is up (or that are unreachable, blackhole or prohibit), the one with the best
+// metric, with only those hops. None: a shorter prefix decides.
+std::optional<EffectiveRoute> effective_route(const KernelState& state,
+                                              const std::set<std::string>& twins,
                                               const Prefix& prefix);
 
 // effective_route() for every prefix.
@@ -170,6 +175,7 @@ std::map<Prefix, EffectiveRoute> effective_routes(const KernelState& state,
                                                   const std::set<std::string>& twins);
 
 // The node's own addresses on these links, in order.
-std::vector<InterfaceAddress> addresses_of(const KernelState& state, const std::set<std::string>& links);
+std::vector<InterfaceAddress> addresses_of(const KernelState& state,
+                                           const std::set<std::string>& links);
 
 }  // namespace ballast::control

@@ -21,7 +21,8 @@ constexpr unsigned kIfaProtocol = 11;  // IFA_PROTO, since Linux 5.18; older hea
 
 // The last attribute type of any message that is asked for here; those beyond it are passed over.
 constexpr unsigned kLast = IFLA_CARRIER;
-static_assert(kLast >= kIfaProtocol && kLast >= NDA_LLADDR && kLast >= RTA_VIA && kLast >= RTA_TABLE);
+static_assert(kLast >= kIfaProtocol && kLast >= NDA_LLADDR && kLast >= RTA_VIA &&
+              kLast >= RTA_TABLE);
 
 class Attributes {
  public:
@@ -103,7 +104,8 @@ bool mac_of(nlattr* attribute, MacAddress& mac) {
 std::optional<KernelMessage> parse_link(const nlmsghdr& header) {
   const auto* info = header_of<ifinfomsg>(header);
   const auto attributes = Attributes::of<ifinfomsg>(header);
-  // A bridge announces its ports as links of the family AF_BRIDGE, with few attributes: they are announced as plain links too.
+  // A bridge announces its ports as links of the family AF_BRIDGE, with few attributes: they are
+  // announced as plain links too.
   if (info == nullptr || !attributes || info->ifi_family != AF_UNSPEC || info->ifi_index <= 0) {
     return std::nullopt;
   }
@@ -116,9 +118,10 @@ std::optional<KernelMessage> parse_link(const nlmsghdr& header) {
   mac_of(attributes->at(IFLA_ADDRESS), link.mac);
   link.mtu = attributes->number<uint32_t>(IFLA_MTU).value_or(0);
   link.admin_up = (info->ifi_flags & IFF_UP) != 0;
-  // IFF_RUNNING follows the carrier only while the link is up and the kernel's link watcher had its turn; the attribute is
-  // the carrier itself.
-  link.carrier = attributes->number<uint8_t>(IFLA_CARRIER).value_or((info->ifi_flags & IFF_RUNNING) != 0 ? 1 : 0) != 0;
+  // IFF_RUNNING follows the carrier only while the link is up and the kernel's link watcher had its
+  // turn; the attribute is the carrier itself.
+  link.carrier = attributes->number<uint8_t>(IFLA_CARRIER)
+                     .value_or((info->ifi_flags & IFF_RUNNING) != 0 ? 1 : 0) != 0;
   link.up = link.admin_up && link.carrier;
   return KernelMessage{.content = std::move(link)};
 }
@@ -129,7 +132,8 @@ std::optional<KernelMessage> parse_address(const nlmsghdr& header) {
   if (info == nullptr || !attributes) {
     return std::nullopt;
   }
-  // IFA_LOCAL is the address and IFA_ADDRESS the peer where there is a peer, else both are the address, or only the latter.
+  // IFA_LOCAL is the address and IFA_ADDRESS the peer where there is a peer, else both are the
+  // address, or only the latter.
   const auto address = attributes->address(IFA_ADDRESS, info->ifa_family);
   const auto local = attributes->address(IFA_LOCAL, info->ifa_family);
   if ((!address && !local) || info->ifa_prefixlen > (info->ifa_family == AF_INET ? 32 : 128)) {
@@ -235,19 +239,21 @@ std::optional<RouteKind> kind_of(uint8_t type) {
   }
 }
 
-// A route of a nexthop object carries the object's gateways as well, unless net.ipv4.nexthop_compat_mode was turned off:
-// then it has no hops here and is left out everywhere.
+// A route of a nexthop object carries the object's gateways as well, unless
+// net.ipv4.nexthop_compat_mode was turned off: then it has no hops here and is left out everywhere.
 bool parse_hops(const rtmsg& info, const Attributes& attributes, KernelRoute& route) {
   if (route.kind != RouteKind::kUnicast) {
     return true;
   }
   if (attributes.has(RTA_MULTIPATH)) {
     const bool parsed = parse_multipath(attributes.at(RTA_MULTIPATH), info.rtm_family, route.hops);
-    // IPv6 lists the hops from whichever one the message is about: the same route must be the same value.
+    // IPv6 lists the hops from whichever one the message is about: the same route must be the same
+    // value.
     if (info.rtm_family == AF_INET6) {
-      std::sort(route.hops.begin(), route.hops.end(), [](const KernelHop& one, const KernelHop& other) {
-        return std::tie(one.link, one.gateway) < std::tie(other.link, other.gateway);
-      });
+      std::sort(route.hops.begin(), route.hops.end(),
+                [](const KernelHop& one, const KernelHop& other) {
+                  return std::tie(one.link, one.gateway) < std::tie(other.link, other.gateway);
+                });
     }
     return parsed;
   }
@@ -260,8 +266,9 @@ bool parse_hops(const rtmsg& info, const Attributes& attributes, KernelRoute& ro
 std::optional<KernelMessage> parse_route(const nlmsghdr& header) {
   const auto* info = header_of<rtmsg>(header);
   const auto attributes = Attributes::of<rtmsg>(header);
-  if (info == nullptr || !attributes || (info->rtm_family != AF_INET && info->rtm_family != AF_INET6) ||
-      info->rtm_tos != 0 || info->rtm_src_len != 0 || (info->rtm_flags & RTM_F_CLONED) != 0 ||
+  if (info == nullptr || !attributes ||
+      (info->rtm_family != AF_INET && info->rtm_family != AF_INET6) || info->rtm_tos != 0 ||
+      info->rtm_src_len != 0 || (info->rtm_flags & RTM_F_CLONED) != 0 ||
       attributes->number<uint32_t>(RTA_TABLE).value_or(info->rtm_table) != RT_TABLE_MAIN) {
     return std::nullopt;
   }
@@ -278,7 +285,8 @@ std::optional<KernelMessage> parse_route(const nlmsghdr& header) {
     return std::nullopt;
   }
   RouteMessage message;
-  message.key = {Prefix::containing(*address, info->rtm_dst_len), attributes->number<uint32_t>(RTA_PRIORITY).value_or(0)};
+  message.key = {Prefix::containing(*address, info->rtm_dst_len),
+                 attributes->number<uint32_t>(RTA_PRIORITY).value_or(0)};
   message.value.kind = *kind;
   message.value.protocol = info->rtm_protocol;
   message.value.scope = info->rtm_scope;

@@ -1,7 +1,8 @@
 // rtnetlink messages as values: bytes from a netlink socket in, a KernelMessage out. Pure.
 //
-// Everything that does not concern the mirror (other tables, families, types) and everything malformed gives none. The
-// sender is the kernel, but no length in a message is trusted all the same.
+// Everything that does not concern the mirror (other tables, families, types) and everything
+// malformed gives none. The sender is the kernel, but no length in a message is trusted all the
+// same.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct RouteMessage {
 struct NexthopMessage {};
 
 struct KernelMessage {
-  bool removed = false;  // RTM_DEL*
+  bool removed = false;   // RTM_DEL*
   bool replaces = false;  // of routes: NLM_F_REPLACE
   bool appends = false;   // of routes: NLM_F_APPEND
   std::variant<Link, AddressMessage, NeighborMessage, RouteMessage, NexthopMessage> content;

@@ -30,17 +30,19 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kDatagramsPerTurn = 16;
 constexpr int kDumpReceiveBytes = 256 * 1024;
-// A table that changes all the time lets no dump pass undisturbed; what such a dump lacks, a later one brings.
+// A table that changes all the time lets no dump pass undisturbed; what such a dump lacks, a later
+// one brings.
 constexpr int kInterruptedDumpsUntilComplete = 8;
 constexpr auto kShortestPause = std::chrono::milliseconds(20);
 constexpr auto kLongestPause = std::chrono::seconds(10);
 constexpr auto kPauseAfterFailure = std::chrono::seconds(1);
 
-const std::set<KernelTable> kAllTables{KernelTable::kLinks, KernelTable::kAddresses, KernelTable::kNeighbors,
-                                       KernelTable::kRoutes};
+const std::set<KernelTable> kAllTables{KernelTable::kLinks, KernelTable::kAddresses,
+                                       KernelTable::kNeighbors, KernelTable::kRoutes};
 
-const std::vector<int> kGroups{RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH,
-                               RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_NEXTHOP};
+const std::vector<int> kGroups{RTNLGRP_LINK,   RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+                               RTNLGRP_NEIGH,  RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV6_ROUTE,
+                               RTNLGRP_NEXTHOP};
 
 template <class Body>
 struct DumpRequest {
@@ -49,7 +51,8 @@ struct DumpRequest {
 };
 
 template <class Body>
-tl::expected<void, int> send_dump(NetlinkSocket& socket, uint16_t type, const Body& body, uint32_t sequence) {
+tl::expected<void, int> send_dump(NetlinkSocket& socket, uint16_t type, const Body& body,
+                                  uint32_t sequence) {
   static_assert(sizeof(DumpRequest<Body>) == NLMSG_LENGTH(sizeof(Body)));
   DumpRequest<Body> request;
   request.header.nlmsg_len = sizeof request;
@@ -88,7 +91,9 @@ int error_in(const nlmsghdr& header) {
 }
 
 // No main table yet, or no such family in this kernel: nothing to mirror.
-bool means_empty(int error) { return error == ENOENT || error == EOPNOTSUPP || error == EAFNOSUPPORT; }
+bool means_empty(int error) {
+  return error == ENOENT || error == EOPNOTSUPP || error == EAFNOSUPPORT;
+}
 
 struct Dump {
   KernelTable table = KernelTable::kLinks;
@@ -140,11 +145,12 @@ class Mirror::Impl : public std::enable_shared_from_this<Mirror::Impl> {
 
   // Calls the member function when the descriptor can be read.
   void when_readable(Ready& ready, void (Impl::*handler)()) {
-    ready.async_wait(Ready::wait_read, [self = shared_from_this(), handler](boost::system::error_code error) {
-      if (!error && !self->stopped_) {
-        (self.get()->*handler)();
-      }
-    });
+    ready.async_wait(Ready::wait_read,
+                     [self = shared_from_this(), handler](boost::system::error_code error) {
+                       if (!error && !self->stopped_) {
+                         (self.get()->*handler)();
+                       }
+                     });
   }
   // Calls it after the handlers that wait already.
   void after_others(void (Impl::*handler)()) {
@@ -213,8 +219,8 @@ void Mirror::Impl::read_events() {
   }
 }
 
-// The events that still wait are older than the lost ones: a dump that began before they are read would be overruled by them
-// (SyncedTable). So dumps wait until the socket is empty.
+// The events that still wait are older than the lost ones: a dump that began before they are read
+// would be overruled by them (SyncedTable). So dumps wait until the socket is empty.
 void Mirror::Impl::on_overrun() {
   ++overruns_;
   draining_ = true;
@@ -253,7 +259,8 @@ void Mirror::Impl::next_dump() {
 
 void Mirror::Impl::request_next_family() {
   dump_->sequence = ++sequence_;
-  if (const auto sent = request_dump(dumps_, dump_->table, dump_->families.back(), dump_->sequence); !sent) {
+  if (const auto sent = request_dump(dumps_, dump_->table, dump_->families.back(), dump_->sequence);
+      !sent) {
     return retry_dump(sent.error());
   }
   when_readable(dumps_ready_, &Impl::read_dump);
@@ -262,8 +269,9 @@ void Mirror::Impl::request_next_family() {
 void Mirror::Impl::read_dump() {
   for (int i = 0; i < kDatagramsPerTurn; ++i) {
     bool ended = false;
-    const auto read = dumps_.read(
-        [this, &ended](const nlmsghdr& header) { ended = !ended && dump_ && on_dump_message(header); });
+    const auto read = dumps_.read([this, &ended](const nlmsghdr& header) {
+      ended = !ended && dump_ && on_dump_message(header);
+    });
     if (ended) {
       return;
     }
@@ -326,7 +334,8 @@ void Mirror::Impl::end_dump() {
   due_.merge(builder_.take_needed_dumps());
   if (done.table == KernelTable::kRoutes || done.interrupted) {
     const auto now = Clock::now();
-    not_before_ = now + std::clamp<Clock::duration>(now - done.started, kShortestPause, kLongestPause);
+    not_before_ =
+        now + std::clamp<Clock::duration>(now - done.started, kShortestPause, kLongestPause);
   }
   next_dump();
   report_soon();
@@ -361,7 +370,8 @@ void Mirror::Impl::report() {
   }
 }
 
-tl::expected<std::unique_ptr<Mirror>, std::string> Mirror::open(boost::asio::io_context& io, Callback on_change,
+tl::expected<std::unique_ptr<Mirror>, std::string> Mirror::open(boost::asio::io_context& io,
+                                                                Callback on_change,
                                                                 const MirrorOptions& options) {
   auto events = NetlinkSocket::open(kGroups, options.receive_buffer_bytes);
   if (!events) {
@@ -371,17 +381,28 @@ tl::expected<std::unique_ptr<Mirror>, std::string> Mirror::open(boost::asio::io_
   if (!dumps) {
     return tl::unexpected(dumps.error());
   }
-  auto impl = std::make_shared<Impl>(io, std::move(*events), std::move(*dumps), std::move(on_change));
+  auto impl =
+      std::make_shared<Impl>(io, std::move(*events), std::move(*dumps), std::move(on_change));
   impl->start();
   return std::unique_ptr<Mirror>(new Mirror(std::move(impl)));
 }
 
 Mirror::Mirror(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Mirror::~Mirror() { impl_->stop(); }
+Mirror::~Mirror() {
+  impl_->stop();
+}
 
-const KernelState& Mirror::state() const { return impl_->builder_.state(); }
-bool Mirror::complete() const { return impl_->complete_; }
-uint64_t Mirror::overruns() const { return impl_->overruns_; }
-const std::string& Mirror::trouble() const { return impl_->trouble_; }
+const KernelState& Mirror::state() const {
+  return impl_->builder_.state();
+}
+bool Mirror::complete() const {
+  return impl_->complete_;
+}
+uint64_t Mirror::overruns() const {
+  return impl_->overruns_;
+}
+const std::string& Mirror::trouble() const {
+  return impl_->trouble_;
+}
 
 }  // namespace ballast::control

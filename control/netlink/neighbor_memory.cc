@@ -23,7 +23,8 @@ bool NeighborMemory::observe(const NextHop& neighbor, const KernelNeighbor* seen
   if (seen->state == NeighborState::kUnknown && found != neighbors_.end()) {
     return false;
   }
-  const RememberedNeighbor now{seen->state == NeighborState::kKnown ? seen->mac : MacAddress(), seen->state};
+  const RememberedNeighbor now{seen->state == NeighborState::kKnown ? seen->mac : MacAddress(),
+                               seen->state};
   if (found != neighbors_.end() && found->second == now) {
     return false;
   }
@@ -34,7 +35,8 @@ bool NeighborMemory::observe(const NextHop& neighbor, const KernelNeighbor* seen
 std::set<NextHop> NeighborMemory::follow(const KernelState& state, const KernelChanges& changes,
                                          const std::set<std::string>& links) {
   std::set<NextHop> changed;
-  const auto look_at = [&](const std::string& link, const IpAddress& address, const KernelNeighbor* seen) {
+  const auto look_at = [&](const std::string& link, const IpAddress& address,
+                           const KernelNeighbor* seen) {
     NextHop neighbor{link, address};
     if (observe(neighbor, seen)) {
       changed.insert(std::move(neighbor));
@@ -50,7 +52,8 @@ std::set<NextHop> NeighborMemory::follow(const KernelState& state, const KernelC
     }
     return changed;
   }
-  // A link may have come, gone or changed its name: compare all that is remembered with all that is there.
+  // A link may have come, gone or changed its name: compare all that is remembered with all that is
+  // there.
   std::vector<NextHop> gone;
   for (const auto& [neighbor, remembered] : neighbors_) {
     const auto* link = state.link_named(neighbor.link);

@@ -1,8 +1,9 @@
 // Which MAC address the dataplane uses for a next hop. Pure.
 //
-// The rule: a known MAC is used until it is replaced or the kernel says FAILED. The kernel forgets more readily: its garbage
-// collection drops stale entries, a link that goes down takes its neighbours with it, and an entry that is asked for anew is
-// INCOMPLETE for a while. None of this is a reason to stop forwarding to a server. So:
+// The rule: a known MAC is used until it is replaced or the kernel says FAILED. The kernel forgets
+// more readily: its garbage collection drops stale entries, a link that goes down takes its
+// neighbours with it, and an entry that is asked for anew is INCOMPLETE for a while. None of this
+// is a reason to stop forwarding to a server. So:
 //
 //   kernel says                                              remembered
 //   REACHABLE, STALE, DELAY, PROBE, PERMANENT, with a MAC    known, with that MAC
@@ -11,8 +12,8 @@
 //   entry deleted, neighbour to be kept and known            as before
 //   entry deleted, otherwise                                 forgotten
 //
-// Neighbours are named by the link's name, not its index, so that they survive a twin that is made anew.
-// Bounded by the kernel's own neighbour table (gc_thresh3) and the set to keep.
+// Neighbours are named by the link's name, not its index, so that they survive a twin that is made
+// anew. Bounded by the kernel's own neighbour table (gc_thresh3) and the set to keep.
 #pragma once
 
 #include <compare>
@@ -43,15 +44,18 @@ class NeighborMemory {
   // What the kernel says now; null for no entry. True if what is remembered changed.
   bool observe(const NextHop& neighbor, const KernelNeighbor* seen);
 
-  // Observes whatever `changes` names, of the links in `links`; with changes.everything (or a changed link) all of them.
-  // Returns those that changed.
+  // Observes whatever `changes` names, of the links in `links`; with changes.everything (or a
+  // changed link) all of them. Returns those that changed.
   std::set<NextHop> follow(const KernelState& state, const KernelChanges& changes,
                            const std::set<std::string>& links);
 
-  // Those that are remembered although the kernel has no entry any more. Returns those that are forgotten by this.
+  // Those that are remembered although the kernel has no entry any more. Returns those that are
+  // forgotten by this.
   std::set<NextHop> keep(std::set<NextHop> neighbors);
 
-  [[nodiscard]] const std::map<NextHop, RememberedNeighbor>& neighbors() const { return neighbors_; }
+  [[nodiscard]] const std::map<NextHop, RememberedNeighbor>& neighbors() const {
+    return neighbors_;
+  }
 
  private:
   std::map<NextHop, RememberedNeighbor> neighbors_;

@@ -6,7 +6,8 @@ namespace ballast::control {
 
 namespace {
 
-// New neighbours beyond this many per second wait, so that a large configuration does not become a burst of ARP.
+// New neighbours beyond this many per second wait, so that a large configuration does not become a
+// burst of ARP.
 constexpr size_t kFirstTurnsPerSecond = 200;
 
 }  // namespace

@@ -16,7 +16,8 @@ namespace ballast::control {
 
 namespace {
 
-// The kernel makes datagrams of dumps as large as the largest buffer it was read with, up to 32 KiB.
+// The kernel makes datagrams of dumps as large as the largest buffer it was read with, up to 32
+// KiB.
 constexpr size_t kDatagramBytes = 64 * 1024;
 
 void set_option(int descriptor, int option, int value) {
@@ -32,7 +33,9 @@ void set_receive_buffer(int descriptor, int bytes) {
 
 }  // namespace
 
-void NetlinkSocket::Close::operator()(nl_sock* socket) const { nl_socket_free(socket); }
+void NetlinkSocket::Close::operator()(nl_sock* socket) const {
+  nl_socket_free(socket);
+}
 
 NetlinkSocket::NetlinkSocket(std::unique_ptr<nl_sock, Close> socket)
     : socket_(std::move(socket)), buffer_(kDatagramBytes) {}
@@ -54,16 +57,20 @@ tl::expected<NetlinkSocket, std::string> NetlinkSocket::open(const std::vector<i
   set_option(descriptor, NETLINK_CAP_ACK, 1);
   for (const int group : groups) {
     if (const int error = nl_socket_add_membership(socket.get(), group); error < 0) {
-      return tl::unexpected(fmt::format("netlink: cannot subscribe to group {}: {}", group, nl_geterror(error)));
+      return tl::unexpected(
+          fmt::format("netlink: cannot subscribe to group {}: {}", group, nl_geterror(error)));
     }
   }
   if (const int error = nl_socket_set_nonblocking(socket.get()); error < 0) {
-    return tl::unexpected(fmt::format("netlink: cannot make the socket non-blocking: {}", nl_geterror(error)));
+    return tl::unexpected(
+        fmt::format("netlink: cannot make the socket non-blocking: {}", nl_geterror(error)));
   }
   return NetlinkSocket(std::move(socket));
 }
 
-int NetlinkSocket::descriptor() const { return nl_socket_get_fd(socket_.get()); }
+int NetlinkSocket::descriptor() const {
+  return nl_socket_get_fd(socket_.get());
+}
 
 NetlinkSocket::Read NetlinkSocket::read(const std::function<void(const nlmsghdr&)>& on_message) {
   sockaddr_nl sender{};
@@ -102,7 +109,8 @@ tl::expected<void, int> NetlinkSocket::send(const void* message, size_t size) {
   kernel.nl_family = AF_NETLINK;
   ssize_t sent = 0;
   do {
-    sent = ::sendto(descriptor(), message, size, 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
+    sent = ::sendto(descriptor(), message, size, 0, reinterpret_cast<const sockaddr*>(&kernel),
+                    sizeof kernel);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
     return tl::unexpected(errno);

@@ -23,7 +23,8 @@ class NetlinkSocket {
   [[nodiscard]] int descriptor() const;
 
   enum class Read : uint8_t { kMessages, kNothing, kOverrun, kError };
-  // Reads one datagram and hands its messages out, those of the kernel only. kError: errno says why.
+  // Reads one datagram and hands its messages out, those of the kernel only. kError: errno says
+  // why.
   Read read(const std::function<void(const nlmsghdr&)>& on_message);
 
   // Sends `size` bytes at once. The error is errno.

@@ -20,14 +20,16 @@ const KernelNeighbor* neighbor_in(const KernelState& state, const NeighborKey& k
 }
 
 bool can_be_neighbor(const IpAddress& address) {
-  return !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast() && !address.is_loopback();
+  return !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast() &&
+         !address.is_loopback();
 }
 
 }  // namespace
 
 class Resolver::Impl : public std::enable_shared_from_this<Resolver::Impl> {
  public:
-  Impl(boost::asio::io_context& io, const Mirror& mirror, KernelRequests requests, const FreshnessIntervals& intervals)
+  Impl(boost::asio::io_context& io, const Mirror& mirror, KernelRequests requests,
+       const FreshnessIntervals& intervals)
       : mirror_(mirror), requests_(std::move(requests)), timer_(io), schedule_(intervals) {}
 
   tl::expected<bool, std::string> ask(const NextHop& neighbor);
@@ -54,7 +56,8 @@ class Resolver::Impl : public std::enable_shared_from_this<Resolver::Impl> {
 
 tl::expected<bool, std::string> Resolver::Impl::ask(const NextHop& neighbor) {
   const auto refuse = [&neighbor](std::string_view why) {
-    return tl::unexpected(fmt::format("neighbor {} on \"{}\": {}", neighbor.address.to_string(), neighbor.link, why));
+    return tl::unexpected(
+        fmt::format("neighbor {} on \"{}\": {}", neighbor.address.to_string(), neighbor.link, why));
   };
   if (!can_be_neighbor(neighbor.address)) {
     return refuse("not an address that a neighbor can have");
@@ -92,7 +95,8 @@ void Resolver::Impl::look_at_due() {
   const auto now = std::chrono::steady_clock::now();
   for (const auto& neighbor : schedule_.take_due(now)) {
     const auto* link = mirror_.state().link_named(neighbor.link);
-    const auto* seen = link == nullptr ? nullptr : neighbor_in(mirror_.state(), {link->index, neighbor.address});
+    const auto* seen =
+        link == nullptr ? nullptr : neighbor_in(mirror_.state(), {link->index, neighbor.address});
     // A refusal is transient (the link is going, the kernel's table is full): its next turn comes.
     (void)ask(neighbor);
     schedule_.look_again(neighbor, seen != nullptr && seen->state == NeighborState::kKnown, now);
@@ -100,9 +104,8 @@ void Resolver::Impl::look_at_due() {
   wait();
 }
 
-tl::expected<std::unique_ptr<Resolver>, std::string> Resolver::open(boost::asio::io_context& io,
-                                                                    const Mirror& mirror,
-                                                                    const FreshnessIntervals& intervals) {
+tl::expected<std::unique_ptr<Resolver>, std::string> Resolver::open(
+    boost::asio::io_context& io, const Mirror& mirror, const FreshnessIntervals& intervals) {
   auto requests = KernelRequests::open();
   if (!requests) {
     return tl::unexpected(requests.error());
@@ -112,9 +115,15 @@ tl::expected<std::unique_ptr<Resolver>, std::string> Resolver::open(boost::asio:
 }
 
 Resolver::Resolver(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Resolver::~Resolver() { impl_->stop(); }
+Resolver::~Resolver() {
+  impl_->stop();
+}
 
-tl::expected<bool, std::string> Resolver::ask(const NextHop& neighbor) { return impl_->ask(neighbor); }
-void Resolver::keep_fresh(const std::set<NextHop>& neighbors) { impl_->keep_fresh(neighbors); }
+tl::expected<bool, std::string> Resolver::ask(const NextHop& neighbor) {
+  return impl_->ask(neighbor);
+}
+void Resolver::keep_fresh(const std::set<NextHop>& neighbors) {
+  impl_->keep_fresh(neighbors);
+}
 
 }  // namespace ballast::control

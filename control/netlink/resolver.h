@@ -1,8 +1,10 @@
-// Has the kernel resolve neighbours (ARP, neighbour discovery) for the dataplane, which does not do it itself.
+// Has the kernel resolve neighbours (ARP, neighbour discovery) for the dataplane, which does not do
+// it itself.
 //
-// An ask tells the kernel that the neighbour is about to be used (RTM_NEWNEIGH with NTF_USE): an unknown or failed one is
-// asked for on the wire at once, a STALE one goes through DELAY (5 s) to PROBE and ends REACHABLE or FAILED. Answers come
-// back through the mirror. Nothing here waits for a neighbour. How often: neighbor_schedule.h.
+// An ask tells the kernel that the neighbour is about to be used (RTM_NEWNEIGH with NTF_USE): an
+// unknown or failed one is asked for on the wire at once, a STALE one goes through DELAY (5 s) to
+// PROBE and ends REACHABLE or FAILED. Answers come back through the mirror. Nothing here waits for
+// a neighbour. How often: neighbor_schedule.h.
 #pragma once
 
 #include <memory>
@@ -20,18 +22,19 @@ namespace ballast::control {
 class Resolver {
  public:
   // `io` and `mirror` outlive it; all are used on one thread.
-  static tl::expected<std::unique_ptr<Resolver>, std::string> open(boost::asio::io_context& io,
-                                                                   const Mirror& mirror,
-                                                                   const FreshnessIntervals& intervals = {});
+  static tl::expected<std::unique_ptr<Resolver>, std::string> open(
+      boost::asio::io_context& io, const Mirror& mirror, const FreshnessIntervals& intervals = {});
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // Asks now, unless this neighbour was asked for within the last second, or is known and fresh, or too many are being
-  // asked for. False, with no error, then. An error says why the kernel cannot ask at all.
+  // Asks now, unless this neighbour was asked for within the last second, or is known and fresh, or
+  // too many are being asked for. False, with no error, then. An error says why the kernel cannot
+  // ask at all.
   tl::expected<bool, std::string> ask(const NextHop& neighbor);
 
-  // From now on keeps these, and only these, fresh: a stale one is confirmed, an unknown or failed one is asked for.
+  // From now on keeps these, and only these, fresh: a stale one is confirmed, an unknown or failed
+  // one is asked for.
   void keep_fresh(const std::set<NextHop>& neighbors);
 
  private:

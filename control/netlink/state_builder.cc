@@ -23,7 +23,8 @@ std::vector<KernelRoute> with_route(std::vector<KernelRoute> routes, const Kerne
   return routes;
 }
 
-// The hops of `route` that `gone` does not name. The weight plays no part: the kernel does not always repeat it.
+// The hops of `route` that `gone` does not name. The weight plays no part: the kernel does not
+// always repeat it.
 std::vector<KernelHop> hops_left(const KernelRoute& route, const KernelRoute& gone) {
   std::vector<KernelHop> left;
   for (const auto& hop : route.hops) {
@@ -80,7 +81,8 @@ void StateBuilder::on_link(const Link& link, bool removed) {
   }
 }
 
-// The kernel announces that addresses and neighbours go with their link, but not for every kind of link in every version.
+// The kernel announces that addresses and neighbours go with their link, but not for every kind of
+// link in every version.
 void StateBuilder::forget_link(int index) {
   for (auto at = state_.addresses.lower_bound({index, {}, 0});
        at != state_.addresses.end() && at->first.link == index;) {
@@ -97,7 +99,8 @@ void StateBuilder::forget_link(int index) {
 }
 
 void StateBuilder::on_address(const AddressMessage& message, bool removed) {
-  const bool changed = removed ? addresses_.erase(message.key) : addresses_.set(message.key, message.value);
+  const bool changed =
+      removed ? addresses_.erase(message.key) : addresses_.set(message.key, message.value);
   changes_.addresses = changes_.addresses || changed;
   if (removed) {
     needed_dumps_.insert(KernelTable::kRoutes);
@@ -105,7 +108,8 @@ void StateBuilder::on_address(const AddressMessage& message, bool removed) {
 }
 
 void StateBuilder::on_neighbor(const NeighborMessage& message, bool removed) {
-  const bool changed = removed ? neighbors_.erase(message.key) : neighbors_.set(message.key, message.value);
+  const bool changed =
+      removed ? neighbors_.erase(message.key) : neighbors_.set(message.key, message.value);
   if (changed) {
     changes_.neighbors.insert(message.key);
   }
@@ -146,7 +150,8 @@ void StateBuilder::remove_route(const RouteMessage& message) {
   } else {
     auto gone = std::find(left.begin(), left.end(), message.value);
     if (gone == left.end()) {
-      // Its hops or their state have changed unannounced; with one route of that key it is clear which one is meant.
+      // Its hops or their state have changed unannounced; with one route of that key it is clear
+      // which one is meant.
       gone = left.begin();
       needed_dumps_.insert(KernelTable::kRoutes);
     }
@@ -204,9 +209,11 @@ void StateBuilder::end_dump(bool interrupted) {
   } else if (addresses_.dumping()) {
     addresses_.end_dump(interrupted, [this](const AddressKey&) { changes_.addresses = true; });
   } else if (neighbors_.dumping()) {
-    neighbors_.end_dump(interrupted, [this](const NeighborKey& key) { changes_.neighbors.insert(key); });
+    neighbors_.end_dump(interrupted,
+                        [this](const NeighborKey& key) { changes_.neighbors.insert(key); });
   } else if (routes_.dumping()) {
-    routes_.end_dump(interrupted, [this](const RouteKey& key) { changes_.routes.insert(key.prefix); });
+    routes_.end_dump(interrupted,
+                     [this](const RouteKey& key) { changes_.routes.insert(key.prefix); });
   }
 }
 
@@ -217,8 +224,12 @@ void StateBuilder::abandon_dump() {
   routes_.abandon_dump();
 }
 
-KernelChanges StateBuilder::take_changes() { return std::exchange(changes_, {}); }
+KernelChanges StateBuilder::take_changes() {
+  return std::exchange(changes_, {});
+}
 
-std::set<KernelTable> StateBuilder::take_needed_dumps() { return std::exchange(needed_dumps_, {}); }
+std::set<KernelTable> StateBuilder::take_needed_dumps() {
+  return std::exchange(needed_dumps_, {});
+}
 
 }  // namespace ballast::control

@@ -1,7 +1,8 @@
 // Builds the KernelState from messages: events as they come, and dumps. Pure: no sockets, no time.
 //
 // What the kernel does not announce, and what is done about it:
-// - IPv4 routes vanish silently with their link or its admin state, with their source address (before Linux 6.7), and with
+// - IPv4 routes vanish silently with their link or its admin state, with their source address
+// (before Linux 6.7), and with
 //   their nexthop object: each of these asks for a fresh dump of the routes (take_needed_dumps).
 // - A deletion of an IPv6 multipath route names the hops that go; those not named stay.
 // - IPv4 routes with one key are a list; a deletion that fits none of them asks for a fresh dump.
@@ -29,7 +30,8 @@ class StateBuilder {
   // One dump at a time. Messages of other tables are ignored by dumped().
   void begin_dump(KernelTable table);
   void dumped(const KernelMessage& message);
-  // `interrupted`: the kernel said that the table changed meanwhile (NLM_F_DUMP_INTR), so entries may be missing.
+  // `interrupted`: the kernel said that the table changed meanwhile (NLM_F_DUMP_INTR), so entries
+  // may be missing.
   void end_dump(bool interrupted);
   void abandon_dump();
 

@@ -1,10 +1,12 @@
-// One table of the kernel, kept equal to it by a stream of events and by dumps, without stopping the one for the other.
+// One table of the kernel, kept equal to it by a stream of events and by dumps, without stopping
+// the one for the other.
 //
-// Theory of operation. Events and the messages of a dump come over two sockets; their order is not known. A dump is
-// therefore collected aside, while events go on being applied to the table itself, and for each key that an event touched
-// since the dump began, the table is right and the dump is not asked: an event that the dump does not reflect yet is newer
-// than it, and one that it does reflect is followed by every later one. When the dump ends, the collected table takes the
-// place of the old one.
+// Theory of operation. Events and the messages of a dump come over two sockets; their order is not
+// known. A dump is therefore collected aside, while events go on being applied to the table itself,
+// and for each key that an event touched since the dump began, the table is right and the dump is
+// not asked: an event that the dump does not reflect yet is newer than it, and one that it does
+// reflect is followed by every later one. When the dump ends, the collected table takes the place
+// of the old one.
 //
 // Memory: twice the table while a dump runs.
 #pragma once
@@ -52,7 +54,8 @@ class SyncedTable {
     touched_.clear();
   }
   [[nodiscard]] bool dumping() const { return dumping_; }
-  // Of the running dump: whether an event came for this key, and what was collected for it; null for nothing yet.
+  // Of the running dump: whether an event came for this key, and what was collected for it; null
+  // for nothing yet.
   [[nodiscard]] bool touched(const Key& key) const { return touched_.contains(key); }
   [[nodiscard]] const Value* find_collected(const Key& key) const {
     const auto found = incoming_.find(key);
@@ -69,8 +72,8 @@ class SyncedTable {
     return incoming_.try_emplace(incoming_.end(), key)->second;
   }
 
-  // `keep_unseen`: the dump was disturbed and may lack entries; those that it lacks stay. Calls changed(key) for every
-  // key whose value differs from before.
+  // `keep_unseen`: the dump was disturbed and may lack entries; those that it lacks stay. Calls
+  // changed(key) for every key whose value differs from before.
   template <class Changed>
   void end_dump(bool keep_unseen, Changed changed) {
     for (const auto& key : touched_) {

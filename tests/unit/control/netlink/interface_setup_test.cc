@@ -22,14 +22,16 @@ class SetupInNamespace : public NetworkNamespaceTest {
     // A persistent tap, as the dataplane's twins are.
     make_tap();
     mirror_ = open_mirror([this](const KernelChanges& changes) { setup_->on_change(changes); });
-    auto setup = InterfaceSetup::open(io_, *mirror_, [this](const std::string& problem) { told_.push_back(problem); });
+    auto setup = InterfaceSetup::open(
+        io_, *mirror_, [this](const std::string& problem) { told_.push_back(problem); });
     ASSERT_TRUE(setup) << setup.error();
     setup_ = std::move(*setup);
   }
   static void make_tap() { run("ip tuntap add lan mode tap"); }
 
   [[nodiscard]] bool on_tap(const std::string& text) const {
-    return (output_of("ip address show dev lan") + output_of("ip route show dev lan; ip -6 route show dev lan") +
+    return (output_of("ip address show dev lan") +
+            output_of("ip route show dev lan; ip -6 route show dev lan") +
             output_of("ip route show; ip -6 route show"))
                .find(text) != std::string::npos;
   }
@@ -47,18 +49,18 @@ class SetupInNamespace : public NetworkNamespaceTest {
     return at != mirror_->state().routes.end() && at->first.prefix == block(prefix);
   }
 
-  const InterfaceSettings settings_{
-      "lan",
-      {{ip("192.0.2.1"), 24}, {ip("2001:db8:9::1"), 64}},
-      {{block("198.51.100.0/24"), ip("192.0.2.254"), {}}, {block("2001:db8:a::/48"), ip("2001:db8:9::fe"), {}}}};
+  const InterfaceSettings settings_{"lan",
+                                    {{ip("192.0.2.1"), 24}, {ip("2001:db8:9::1"), 64}},
+                                    {{block("198.51.100.0/24"), ip("192.0.2.254"), {}},
+                                     {block("2001:db8:a::/48"), ip("2001:db8:9::fe"), {}}}};
   std::vector<std::string> told_;
   std::unique_ptr<Mirror> mirror_;
   std::unique_ptr<InterfaceSetup> setup_;
 
   bool all_there() {
     return until([this] {
-      return mirrored("192.0.2.1") && mirrored("2001:db8:9::1") && mirrored_route("198.51.100.0/24") &&
-             mirrored_route("2001:db8:a::/48");
+      return mirrored("192.0.2.1") && mirrored("2001:db8:9::1") &&
+             mirrored_route("198.51.100.0/24") && mirrored_route("2001:db8:a::/48");
     });
   }
 };
@@ -67,7 +69,8 @@ TEST_F(SetupInNamespace, BringsTheLinkUpAndAddsWhatIsConfigured) {
   setup_->set({settings_});
   EXPECT_TRUE(all_there());
   EXPECT_TRUE(mirror_->state().link_named("lan")->admin_up);
-  EXPECT_THAT(output_of("ip -6 address show dev lan to 2001:db8:9::1"), Not(HasSubstr("tentative")));
+  EXPECT_THAT(output_of("ip -6 address show dev lan to 2001:db8:9::1"),
+              Not(HasSubstr("tentative")));
   EXPECT_THAT(told_, IsEmpty());
   setup_->set({settings_});
   EXPECT_THAT(setup_->problems(), IsEmpty());
@@ -80,7 +83,8 @@ TEST_F(SetupInNamespace, RemovesWhatItAddedAndNothingElse) {
   ASSERT_TRUE(until([this] { return mirrored("192.0.2.77") && mirrored_route("203.0.113.0/24"); }));
   setup_->set({{"lan", {{ip("192.0.2.1"), 24}}, {}}});
   EXPECT_TRUE(until([this] {
-    return !mirrored("2001:db8:9::1") && !mirrored_route("198.51.100.0/24") && !mirrored_route("2001:db8:a::/48");
+    return !mirrored("2001:db8:9::1") && !mirrored_route("198.51.100.0/24") &&
+           !mirrored_route("2001:db8:a::/48");
   }));
   EXPECT_TRUE(on_tap("192.0.2.77"));
   EXPECT_TRUE(on_tap("203.0.113.0/24"));
@@ -94,8 +98,10 @@ TEST_F(SetupInNamespace, ALaterDaemonRemovesWhatAnEarlierOneAdded) {
   ASSERT_TRUE(later);
   setup_ = std::move(*later);
   setup_->set({{"lan", {}, {}}});
-  EXPECT_TRUE(until([this] { return !mirrored("192.0.2.1") && !mirrored("2001:db8:9::1") &&
-                                    !mirrored_route("198.51.100.0/24"); }));
+  EXPECT_TRUE(until([this] {
+    return !mirrored("192.0.2.1") && !mirrored("2001:db8:9::1") &&
+           !mirrored_route("198.51.100.0/24");
+  }));
 }
 
 TEST_F(SetupInNamespace, ReplacesItsOwnRouteWhenTheGatewayChanges) {
@@ -114,7 +120,8 @@ TEST_F(SetupInNamespace, TellsOnceWhatTheKernelRefusesAndDoesItWhenItCan) {
   setup_->set({settings});
   ASSERT_TRUE(all_there());
   ASSERT_TRUE(until([this] { return !told_.empty(); }));
-  EXPECT_THAT(told_, ElementsAre(HasSubstr("interface \"lan\": route 203.0.113.0/24 via 10.99.0.1: ")));
+  EXPECT_THAT(told_,
+              ElementsAre(HasSubstr("interface \"lan\": route 203.0.113.0/24 via 10.99.0.1: ")));
   run("ip address add 10.99.0.2/24 dev lan");
   EXPECT_TRUE(until([this] { return mirrored_route("203.0.113.0/24"); }));
   EXPECT_TRUE(until([this] { return setup_->problems().empty(); }));
@@ -132,13 +139,16 @@ TEST_F(SetupInNamespace, DoesNotTouchARouteOfSomebodyElseThatIsInTheWay) {
 TEST_F(SetupInNamespace, PutsEverythingBackAfterTheLinkWentDownAndUp) {
   setup_->set({settings_});
   ASSERT_TRUE(all_there());
-  run("ip -6 address add 2001:db8:9::77/128 dev lan; ip route add 203.0.113.0/24 via 192.0.2.254 metric 7");
-  ASSERT_TRUE(until([this] { return mirrored("2001:db8:9::77") && mirrored_route("203.0.113.0/24"); }));
+  run("ip -6 address add 2001:db8:9::77/128 dev lan; ip route add 203.0.113.0/24 via 192.0.2.254 "
+      "metric 7");
+  ASSERT_TRUE(
+      until([this] { return mirrored("2001:db8:9::77") && mirrored_route("203.0.113.0/24"); }));
   run("ip link set lan down; ip link set lan up");
   EXPECT_FALSE(on_tap("2001:db8:9::1/64"));
   EXPECT_TRUE(until([this] {
     return on_tap("2001:db8:9::1/64") && on_tap("2001:db8:9::77/128") &&
-           on_tap("203.0.113.0/24 via 192.0.2.254 metric 7") && on_tap("198.51.100.0/24") && on_tap("2001:db8:a::/48");
+           on_tap("203.0.113.0/24 via 192.0.2.254 metric 7") && on_tap("198.51.100.0/24") &&
+           on_tap("2001:db8:a::/48");
   }));
 }
 
@@ -163,7 +173,8 @@ TEST_F(SetupInNamespace, DoesNotPutBackWhatAnOperatorTookAway) {
   run("ip address add 192.0.2.77/32 dev lan; ip route add 203.0.113.0/24 via 192.0.2.254");
   ASSERT_TRUE(until([this] { return mirrored("192.0.2.77") && mirrored_route("203.0.113.0/24"); }));
   run("ip address del 192.0.2.77/32 dev lan; ip route del 203.0.113.0/24");
-  ASSERT_TRUE(until([this] { return !mirrored("192.0.2.77") && !mirrored_route("203.0.113.0/24"); }));
+  ASSERT_TRUE(
+      until([this] { return !mirrored("192.0.2.77") && !mirrored_route("203.0.113.0/24"); }));
   run("ip link set lan down; ip link set lan up");
   ASSERT_TRUE(until([this] { return on_tap("2001:db8:9::1/64") && on_tap("198.51.100.0/24"); }));
   EXPECT_FALSE(on_tap("192.0.2.77"));

@@ -10,23 +10,35 @@ using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
 
-IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
-Prefix block(const char* text) { return Prefix::parse(text).value(); }
+IpAddress ip(const char* text) {
+  return IpAddress::parse(text).value();
+}
+Prefix block(const char* text) {
+  return Prefix::parse(text).value();
+}
 
 Link link(int index, const char* name, bool up = true) {
-  return {.index = index, .name = name, .mac = {}, .mtu = 1500, .admin_up = true, .carrier = up, .up = up};
+  return {.index = index,
+          .name = name,
+          .mac = {},
+          .mtu = 1500,
+          .admin_up = true,
+          .carrier = up,
+          .up = up};
 }
 
 KernelRoute over(int index, const char* gateway = nullptr, uint32_t weight = 1) {
   KernelRoute route;
-  route.hops.push_back(
-      {.link = index, .gateway = gateway == nullptr ? std::nullopt : std::optional(ip(gateway)), .weight = weight});
+  route.hops.push_back({.link = index,
+                        .gateway = gateway == nullptr ? std::nullopt : std::optional(ip(gateway)),
+                        .weight = weight});
   return route;
 }
 
 KernelState state_with_links() {
   KernelState state;
-  state.links = {{1, link(1, "eth0")}, {2, link(2, "wan")}, {3, link(3, "lan")}, {4, link(4, "dmz", false)}};
+  state.links = {
+      {1, link(1, "eth0")}, {2, link(2, "wan")}, {3, link(3, "lan")}, {4, link(4, "dmz", false)}};
   return state;
 }
 
@@ -48,8 +60,9 @@ TEST(EffectiveRoutes, LeavesOutRoutesOverOtherInterfacesSoThatTheNextMetricCount
   state.routes[{block("0.0.0.0/0"), 0}] = {over(1, "10.0.0.1")};
   state.routes[{block("0.0.0.0/0"), 100}] = {over(2, "192.0.2.1")};
   state.routes[{block("::/0"), 1024}] = {over(1, "fe80::1")};
-  EXPECT_THAT(effective_routes(state, kTwins),
-              ElementsAre(Pair(block("0.0.0.0/0"), EffectiveRoute{100, {{"wan", ip("192.0.2.1"), 1}}})));
+  EXPECT_THAT(
+      effective_routes(state, kTwins),
+      ElementsAre(Pair(block("0.0.0.0/0"), EffectiveRoute{100, {{"wan", ip("192.0.2.1"), 1}}})));
 }
 
 TEST(EffectiveRoutes, LeavesOutTwinsWithoutCarrierAndUnknownLinks) {
@@ -76,20 +89,22 @@ TEST(EffectiveRoutes, KeepsUnreachableRoutesWithoutHops) {
   blackhole.kind = RouteKind::kBlackhole;
   state.routes[{block("10.0.0.0/8"), 5}] = {blackhole};
   state.routes[{block("10.0.0.0/8"), 6}] = {over(2)};
-  EXPECT_EQ(effective_route(state, kTwins, block("10.0.0.0/8")), (EffectiveRoute{5, {}, RouteKind::kBlackhole}));
+  EXPECT_EQ(effective_route(state, kTwins, block("10.0.0.0/8")),
+            (EffectiveRoute{5, {}, RouteKind::kBlackhole}));
 }
 
 TEST(EffectiveRoutes, TakesTheFirstUsableOfSeveralRoutesWithOneKey) {
   auto state = state_with_links();
-  state.routes[{block("10.0.0.0/8"), 0}] = {over(4, "10.4.0.1"), over(3, "10.3.0.1"), over(2, "10.2.0.1")};
+  state.routes[{block("10.0.0.0/8"), 0}] = {over(4, "10.4.0.1"), over(3, "10.3.0.1"),
+                                            over(2, "10.2.0.1")};
   EXPECT_EQ(effective_route(state, kTwins, block("10.0.0.0/8"))->hops.front().link, "lan");
 }
 
 TEST(EffectiveRoutes, OneAndAllAgree) {
   auto state = state_with_links();
   for (int i = 0; i < 200; ++i) {
-    const auto prefix =
-        Prefix::containing(IpAddress::v4({10, static_cast<uint8_t>(i % 50), 0, 0}), static_cast<uint8_t>(8 + i % 9));
+    const auto prefix = Prefix::containing(IpAddress::v4({10, static_cast<uint8_t>(i % 50), 0, 0}),
+                                           static_cast<uint8_t>(8 + i % 9));
     state.routes[{prefix, static_cast<uint32_t>(i * 7 % 13)}] = {over(1 + i % 5)};
   }
   const auto all = effective_routes(state, kTwins);
@@ -109,8 +124,9 @@ TEST(AddressesOf, NamesTheLinks) {
   state.addresses[{2, ip("192.0.2.1"), 24}] = {};
   state.addresses[{1, ip("10.0.0.1"), 24}] = {};
   state.addresses[{3, ip("2001:db8::1"), 64}] = {};
-  EXPECT_THAT(addresses_of(state, kTwins), ElementsAre(InterfaceAddress{"wan", ip("192.0.2.1"), 24},
-                                                       InterfaceAddress{"lan", ip("2001:db8::1"), 64}));
+  EXPECT_THAT(addresses_of(state, kTwins),
+              ElementsAre(InterfaceAddress{"wan", ip("192.0.2.1"), 24},
+                          InterfaceAddress{"lan", ip("2001:db8::1"), 64}));
 }
 
 }  // namespace

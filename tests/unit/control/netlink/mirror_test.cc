@@ -82,7 +82,8 @@ TEST_F(MirrorInNamespace, LosesTheRoutesOfALinkWithoutCarrierAndFindsThemAgain) 
   run("ip route add 172.16.0.0/12 via 10.0.0.2");
   ASSERT_TRUE(until([this] { return route("172.16.0.0/12").has_value(); }));
   in_peer("ip link set peer down");
-  EXPECT_TRUE(until([this] { return !state().link_named("wan")->carrier && !route("172.16.0.0/12"); }));
+  EXPECT_TRUE(
+      until([this] { return !state().link_named("wan")->carrier && !route("172.16.0.0/12"); }));
   EXPECT_TRUE(state().link_named("wan")->admin_up);
   in_peer("ip link set peer up");
   EXPECT_TRUE(until([this] { return route("172.16.0.0/12").has_value(); }));
@@ -106,7 +107,8 @@ TEST_F(MirrorInNamespace, FollowsARouteThatIsReplaced) {
   complete();
   run("ip route add 172.16.0.0/12 via 10.0.0.2; ip -6 route add 2001:db8:1::/48 via 2001:db8::2");
   ASSERT_TRUE(until([this] { return route("172.16.0.0/12") && route("2001:db8:1::/48"); }));
-  run("ip route replace 172.16.0.0/12 via 10.0.0.3; ip -6 route replace 2001:db8:1::/48 via 2001:db8::3");
+  run("ip route replace 172.16.0.0/12 via 10.0.0.3; ip -6 route replace 2001:db8:1::/48 via "
+      "2001:db8::3");
   EXPECT_TRUE(until([this] {
     return route("172.16.0.0/12")->hops.front().gateway == ip("10.0.0.3") &&
            route("2001:db8:1::/48")->hops.front().gateway == ip("2001:db8::3");
@@ -136,7 +138,8 @@ TEST_F(MirrorInNamespace, FollowsRoutesOfNexthopObjects) {
   ASSERT_TRUE(until([this] { return route("172.16.0.0/12").has_value(); }));
   EXPECT_EQ(route("172.16.0.0/12")->hops.front().gateway, ip("10.0.0.2"));
   run("ip nexthop replace id 1 via 10.0.0.3 dev wan");
-  EXPECT_TRUE(until([this] { return route("172.16.0.0/12")->hops.front().gateway == ip("10.0.0.3"); }));
+  EXPECT_TRUE(
+      until([this] { return route("172.16.0.0/12")->hops.front().gateway == ip("10.0.0.3"); }));
   run("ip nexthop del id 1");
   EXPECT_TRUE(until([this] { return !route("172.16.0.0/12"); }));
 }
@@ -144,20 +147,26 @@ TEST_F(MirrorInNamespace, FollowsRoutesOfNexthopObjects) {
 TEST_F(MirrorInNamespace, KeepsTheSecondOfTwoRoutesWithOneKey) {
   complete();
   run("ip route add 172.16.0.0/12 via 10.0.0.2; ip route append 172.16.0.0/12 via 10.0.0.3");
-  ASSERT_TRUE(until([this] { return state().routes.contains({block("172.16.0.0/12"), 0}) &&
-                                    state().routes.at({block("172.16.0.0/12"), 0}).size() == 2; }));
+  ASSERT_TRUE(until([this] {
+    return state().routes.contains({block("172.16.0.0/12"), 0}) &&
+           state().routes.at({block("172.16.0.0/12"), 0}).size() == 2;
+  }));
   EXPECT_EQ(route("172.16.0.0/12")->hops.front().gateway, ip("10.0.0.2"));
   run("ip route del 172.16.0.0/12 via 10.0.0.2");
-  EXPECT_TRUE(until([this] { return route("172.16.0.0/12")->hops.front().gateway == ip("10.0.0.3"); }));
+  EXPECT_TRUE(
+      until([this] { return route("172.16.0.0/12")->hops.front().gateway == ip("10.0.0.3"); }));
 }
 
 TEST_F(MirrorInNamespace, FollowsALinkThatIsRenamedDeletedAndMadeAgain) {
   complete();
   run("ip link set wan down; ip link set wan name lan; ip link set lan up");
-  EXPECT_TRUE(until([this] { return state().link_named("lan") != nullptr && route("10.0.0.0/24") &&
-                                    route("10.0.0.0/24")->hops.front().link == "lan"; }));
+  EXPECT_TRUE(until([this] {
+    return state().link_named("lan") != nullptr && route("10.0.0.0/24") &&
+           route("10.0.0.0/24")->hops.front().link == "lan";
+  }));
   run("ip link del lan");
-  EXPECT_TRUE(until([this] { return state().link_named("lan") == nullptr && state().routes.empty(); }));
+  EXPECT_TRUE(
+      until([this] { return state().link_named("lan") == nullptr && state().routes.empty(); }));
   make_wan();
   EXPECT_TRUE(until([this] { return route("10.0.0.0/24") && has_address("2001:db8::1"); }));
 }
@@ -178,8 +187,8 @@ class MirrorUnderFlood : public MirrorInNamespace {
   static void write_routes(const std::string& path, const char* verb, int count) {
     std::ofstream batch(path);
     for (int i = 0; i < count; ++i) {
-      batch << "route " << verb << " 172." << 16 + i / 65536 << '.' << i / 256 % 256 << '.' << i % 256
-            << "/32 via 10.0.0.2\n";
+      batch << "route " << verb << " 172." << 16 + i / 65536 << '.' << i / 256 % 256 << '.'
+            << i % 256 << "/32 via 10.0.0.2\n";
     }
   }
   // Not through the loop: it does not run meanwhile, so that nobody reads the socket.

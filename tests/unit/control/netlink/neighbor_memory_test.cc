@@ -14,7 +14,9 @@ const NextHop kServer{"lan", IpAddress::v4({10, 0, 0, 11})};
 const MacAddress kMac({2, 0, 0, 0, 0, 1});
 const MacAddress kOtherMac({2, 0, 0, 0, 0, 2});
 
-KernelNeighbor known(const MacAddress& mac, bool stale = false) { return {mac, NeighborState::kKnown, stale}; }
+KernelNeighbor known(const MacAddress& mac, bool stale = false) {
+  return {mac, NeighborState::kKnown, stale};
+}
 const KernelNeighbor kAsking{};
 const KernelNeighbor kFailedEntry{{}, NeighborState::kFailed, false};
 
@@ -125,7 +127,8 @@ TEST_F(NeighborMemoryTest, OtherLinksAreNotFollowed) {
   EXPECT_THAT(memory_.follow(state, changes, {"lan"}), IsEmpty());
 }
 
-// The rule in one sentence, over random histories: once known and kept, a MAC is used until another one or FAILED is seen.
+// The rule in one sentence, over random histories: once known and kept, a MAC is used until another
+// one or FAILED is seen.
 TEST_F(NeighborMemoryTest, AKnownMacIsUsedUntilItIsReplacedOrFailed) {
   std::mt19937 random(1);
   memory_.keep({kServer});

@@ -12,7 +12,8 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 NextHop hop(unsigned number) {
-  return {"lan", IpAddress::v4({10, 0, static_cast<uint8_t>(number >> 8U), static_cast<uint8_t>(number)})};
+  return {"lan",
+          IpAddress::v4({10, 0, static_cast<uint8_t>(number >> 8U), static_cast<uint8_t>(number)})};
 }
 const SteadyTime kStart{seconds(1000)};
 

@@ -1,7 +1,9 @@
-// A fresh network namespace for one test, with a second one behind a veth pair: what the tests of netlink run in.
+// A fresh network namespace for one test, with a second one behind a veth pair: what the tests of
+// netlink run in.
 //
-// The test's own thread moves into a new namespace; a child process that only waits holds the other one. In the first,
-// "wan" (10.0.0.1/24, 2001:db8::1/64) is up; its far end "peer" (10.0.0.2/24, 2001:db8::2/64) is in the second.
+// The test's own thread moves into a new namespace; a child process that only waits holds the other
+// one. In the first, "wan" (10.0.0.1/24, 2001:db8::1/64) is up; its far end "peer" (10.0.0.2/24,
+// 2001:db8::2/64) is in the second.
 #pragma once
 
 #include <chrono>
@@ -47,7 +49,8 @@ class NetworkNamespaceTest : public testing::Test {
 
   void make_wan() {
     run(fmt::format("ip link add wan type veth peer name peer netns {}", peer_));
-    run("ip address add 10.0.0.1/24 dev wan; ip address add 2001:db8::1/64 dev wan nodad; ip link set wan up");
+    run("ip address add 10.0.0.1/24 dev wan; ip address add 2001:db8::1/64 dev wan nodad; ip link "
+        "set wan up");
     in_peer("ip address add 10.0.0.2/24 dev peer");
     in_peer("ip address add 2001:db8::2/64 dev peer nodad");
     in_peer("ip link set peer up");
@@ -73,7 +76,8 @@ class NetworkNamespaceTest : public testing::Test {
   }
 
   // Runs the loop until the condition holds; false if it does not in time.
-  bool until(const std::function<bool()>& condition, std::chrono::seconds limit = std::chrono::seconds(20)) {
+  bool until(const std::function<bool()>& condition,
+             std::chrono::seconds limit = std::chrono::seconds(20)) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
       if (std::chrono::steady_clock::now() > deadline) {
@@ -85,7 +89,8 @@ class NetworkNamespaceTest : public testing::Test {
     return true;
   }
 
-  std::unique_ptr<Mirror> open_mirror(Mirror::Callback callback = {}, const MirrorOptions& options = {}) {
+  std::unique_ptr<Mirror> open_mirror(Mirror::Callback callback = {},
+                                      const MirrorOptions& options = {}) {
     auto mirror = Mirror::open(io_, std::move(callback), options);
     EXPECT_TRUE(mirror) << mirror.error();
     return mirror ? std::move(*mirror) : nullptr;
@@ -116,7 +121,11 @@ class NetworkNamespaceTest : public testing::Test {
   pid_t peer_ = -1;
 };
 
-inline IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
-inline Prefix block(const char* text) { return Prefix::parse(text).value(); }
+inline IpAddress ip(const char* text) {
+  return IpAddress::parse(text).value();
+}
+inline Prefix block(const char* text) {
+  return Prefix::parse(text).value();
+}
 
 }  // namespace ballast::control

@@ -17,7 +17,9 @@ class ResolverInNamespace : public NetworkNamespaceTest {
     }
     // The kernel's own timers, made short.
     for (const char* family : {"ipv4", "ipv6"}) {
-      run(fmt::format("sysctl -qw net.{0}.neigh.wan.retrans_time_ms=50 net.{0}.neigh.wan.base_reachable_time_ms=200 "
+      run(
+          fmt::format("sysctl -qw net.{0}.neigh.wan.retrans_time_ms=50 "
+                      "net.{0}.neigh.wan.base_reachable_time_ms=200 "
                       "net.{0}.neigh.wan.delay_first_probe_time=1",
                       family));
     }
@@ -25,8 +27,8 @@ class ResolverInNamespace : public NetworkNamespaceTest {
       memory_.follow(mirror_->state(), changes, {"wan"});
       complete_ = true;
     });
-    auto resolver =
-        Resolver::open(io_, *mirror_, {.known = milliseconds(200), .unanswered = milliseconds(1000)});
+    auto resolver = Resolver::open(io_, *mirror_,
+                                   {.known = milliseconds(200), .unanswered = milliseconds(1000)});
     ASSERT_TRUE(resolver) << resolver.error();
     resolver_ = std::move(*resolver);
     ASSERT_TRUE(until([this] { return complete_; }));
@@ -36,7 +38,8 @@ class ResolverInNamespace : public NetworkNamespaceTest {
     return found == memory_.neighbors().end() ? RememberedNeighbor{} : found->second;
   }
   [[nodiscard]] bool known_as(const char* address, const char* mac) const {
-    return remembered(address) == RememberedNeighbor{*MacAddress::parse(mac), NeighborState::kKnown};
+    return remembered(address) ==
+           RememberedNeighbor{*MacAddress::parse(mac), NeighborState::kKnown};
   }
   [[nodiscard]] bool failed(const char* address) const {
     return remembered(address).state == NeighborState::kFailed;

@@ -75,8 +75,8 @@ TEST(SyncedTable, AnAbandonedDumpChangesNothing) {
   EXPECT_THAT(live, ElementsAre(Pair(1, 10)));
 }
 
-// A kernel that changes at random while it is dumped: events arrive late by a random delay, the dump reads each key at a
-// random time. When all has arrived, the table is the kernel's.
+// A kernel that changes at random while it is dumped: events arrive late by a random delay, the
+// dump reads each key at a random time. When all has arrived, the table is the kernel's.
 TEST(SyncedTable, EndsEqualToTheKernelHoweverEventsAndDumpInterleave) {
   constexpr int kKeys = 8;
   std::mt19937 random(7);
@@ -96,7 +96,8 @@ TEST(SyncedTable, EndsEqualToTheKernelHoweverEventsAndDumpInterleave) {
       const auto what = random() % 3;
       const int key = static_cast<int>(random() % kKeys);
       if (what == 0) {
-        const auto value = random() % 2 == 0 ? std::nullopt : std::optional(static_cast<int>(random() % 3));
+        const auto value =
+            random() % 2 == 0 ? std::nullopt : std::optional(static_cast<int>(random() % 3));
         value ? void(kernel[key] = *value) : void(kernel.erase(key));
         queued.emplace_back(key, value);
       } else if (what == 1 && delivered < queued.size()) {
