@@ -174,9 +174,10 @@ void SnapshotBuilder::attach_servers(ServiceSlot slot) {
 }
 
 void SnapshotBuilder::apply_next_hops(const NextHops& next_hops) {
-  for (const auto& [address, key] : next_hops) {
-    registry_.visit_address(
-        address, [&](ServerIndex server) { set_next_hop(servers_[index(server)], key); });
+  for (const auto& next_hop : next_hops) {
+    registry_.visit_address(next_hop.first, [&](ServerIndex server) {
+      set_next_hop(servers_[index(server)], next_hop.second);
+    });
   }
 }
 
