@@ -4,6 +4,8 @@ function(ballast_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ${ARG_LIBRARIES} PRIVATE ballast_warnings)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  # Headers that a tool writes must be there before anything of ours is compiled.
+  add_dependencies(${name} generated_code)
 endfunction()
 
 # ballast_program(NAME SOURCES ... LIBRARIES ...): a program of ours.

@@ -9,7 +9,7 @@
 
 namespace ballast {
 
-// Seconds since the dataplane started; wraps after 136 years.
+// Seconds of CLOCK_MONOTONIC, which begins when the machine does; wraps after 136 years.
 using Seconds32 = uint32_t;
 
 // Position of an entry in its table; 0 is never used.

@@ -30,7 +30,7 @@ struct CommandLine {
   bool check = false;
 };
 
-void describe(CLI::App& app, CommandLine& line) {
+void add_options(CLI::App& app, CommandLine& line) {
   app.set_version_flag("--version", "ballast-dataplane " BALLAST_VERSION);
   app.add_option("-c,--config", line.file, "dataplane.toml; flags below override it")
       ->check(CLI::ExistingFile);
@@ -152,7 +152,7 @@ int run(const CommandLine& line) {
 int main(int argc, char** argv) {
   CLI::App app{"forwards the traffic of virtual IPs to their real servers"};
   ballast::CommandLine line;
-  ballast::describe(app, line);
+  ballast::add_options(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

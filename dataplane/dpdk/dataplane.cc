@@ -302,8 +302,8 @@ void Dataplane::follow_links() {
   for (size_t i = 0; i < ports_.size(); ++i) {
     const Port& port = *ports_[i].port;
     if (port.device().kernel_interface().empty()) {
-      auto snapshot = world_->port_changed(static_cast<PortIndex>(i), port.mac(), port.mtu(),
-                                           port.device_link_is_up());
+      auto snapshot = world_->port_changed(static_cast<PortIndex>(i),
+                                           {port.mac(), port.mtu(), port.device_link_is_up()});
       if (snapshot) {
         publish(std::move(snapshot), nullptr);
       }

@@ -11,6 +11,8 @@
 
 #include <tl/expected.hpp>
 
+struct nft_ctx;
+
 namespace ballast {
 
 class KernelSilence {
@@ -18,7 +20,7 @@ class KernelSilence {
   static tl::expected<KernelSilence, std::string> impose(const std::string& kernel_interface);
 
  private:
-  using Context = std::unique_ptr<struct nft_ctx, void (*)(struct nft_ctx*)>;
+  using Context = std::unique_ptr<nft_ctx, void (*)(nft_ctx*)>;
   explicit KernelSilence(Context context) : context_(std::move(context)) {}
   Context context_;
 };

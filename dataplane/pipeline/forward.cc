@@ -61,7 +61,7 @@ Connection* Pipeline::open(Packet& packet, Slot& slot) {
   const std::optional<ServerIndex> server =
       pool.scheduler->pick({slot.key, around_.loads, cursors_[index(pool.index)]});
   if (!server) {
-    refuse(packet, slot, DropReason::kNoServer, service.on_no_server);
+    refuse(packet, slot, DropReason::kNoUsableServer, service.on_no_server);
     return nullptr;
   }
   Connection* connection = connections_.insert(slot.key, slot.probe, now_);

@@ -1,0 +1,323 @@
+#include "control/daemon.h"
+
+#include <algorithm>
+#include <random>
+
+#include <boost/asio/io_context.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace ballast::control {
+namespace {
+
+constexpr size_t kMostNeededHops = 10'000;
+constexpr std::string_view kSchedulerCapability = "scheduler/";
+constexpr std::string_view kModeCapability = "mode/";
+
+}  // namespace
+
+tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io_context& loop,
+                                                                 std::string file,
+                                                                 LoadedConfiguration loaded) {
+  std::unique_ptr<Daemon> daemon(new Daemon(loop, std::move(file), std::move(loaded)));
+  Daemon& self = *daemon;
+
+  // First of all the door: a second ballastd must not get as far as the dataplane.
+  ControlServerOptions options;
+  options.path = self.configuration_.daemon.control_socket;
+  options.log = [](const std::string& line) { spdlog::info("api: {}", line); };
+  auto server = ControlServer::listen(loop, self, options);
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  self.control_server_.emplace(std::move(*server));
+
+  auto mirror = netlink::Mirror::open(
+      loop, [&self](const netlink::KernelChanges& changes) { self.on_kernel_change(changes); });
+  if (!mirror) {
+    return tl::unexpected(mirror.error());
+  }
+  self.mirror_ = std::move(*mirror);
+  auto resolver = netlink::Resolver::open(loop, *self.mirror_);
+  if (!resolver) {
+    return tl::unexpected(resolver.error());
+  }
+  self.resolver_ = std::move(*resolver);
+  auto interfaces = netlink::InterfaceSetup::open(
+      loop, *self.mirror_,
+      [](const std::string& problem) { spdlog::error("interface: {}", problem); });
+  if (!interfaces) {
+    return tl::unexpected(interfaces.error());
+  }
+  self.interfaces_ = std::move(*interfaces);
+  self.set_interfaces();
+  self.link_ = std::make_unique<DataplaneLink>(
+      loop, self.configuration_.daemon.dataplane_socket,
+      DataplaneLink::Callbacks{
+          .on_state = [&self](const auto& hello,
+                              const auto& state) { self.on_dataplane_state(hello, state); },
+          .on_disconnect = [](const std::string&) {},
+          .on_neighbor_needed = [&self](const auto& needed) { self.on_neighbor_needed(needed); },
+          .on_port_changed =
+              [](const ballast::api::PortInfo& port) {
+                spdlog::warn("port {}: link is {}", port.name(), port.up() ? "up" : "down");
+              }});
+  return daemon;
+}
+
+Daemon::Daemon(boost::asio::io_context& loop, std::string file, LoadedConfiguration loaded)
+    : loop_(loop),
+      file_(std::move(file)),
+      configuration_(std::move(loaded.configuration)),
+      warnings_(std::move(loaded.warnings)) {
+  for (const std::string& warning : warnings_) {
+    spdlog::warn("{}", warning);
+  }
+}
+
+Daemon::~Daemon() = default;
+
+// ---------------------------------------------------------------- the dataplane
+
+void Daemon::on_dataplane_state(const ballast::api::HelloAnswer& hello,
+                                const ballast::api::State& state) {
+  twins_.clear();
+  for (const ballast::api::PortInfo& port : hello.ports()) {
+    twins_.insert(port.name());
+  }
+  if (!std::exchange(adopted_, true)) {
+    // The first dataplane that this ballastd meets knows what the ballastd before it knew.
+    conditions_ = conditions_in(state);
+    spdlog::info("adopted the condition of {} servers from the dataplane", conditions_.size());
+  }
+  if (!monitor_) {
+    monitor_ = std::make_unique<healthcheck::Monitor>(
+        loop_, healthcheck::MonitorOptions{.seed = std::random_device{}()},
+        [this](const healthcheck::Flip& flip) { on_flip(flip); });
+    set_targets();
+  }
+  set_interfaces();
+  if (mirror_->complete()) {
+    on_kernel_change({.everything = true});
+  }
+  start_telling_when_ready();
+}
+
+void Daemon::start_telling_when_ready() {
+  if (!adopted_ || !mirror_->complete()) {
+    return;
+  }
+  for (const auto& [key, resource] : configured_resources(configuration_, conditions_)) {
+    link_->update(resource);
+  }
+  link_->start();
+}
+
+Capabilities Daemon::capabilities() const {
+  if (!link_ || !link_->hello()) {
+    return {};
+  }
+  Capabilities capabilities{.modes = {}, .schedulers = {}};
+  for (const std::string& text : link_->hello()->capabilities()) {
+    if (text.rfind(kSchedulerCapability, 0) == 0) {
+      capabilities.schedulers.push_back(text.substr(kSchedulerCapability.size()));
+    } else if (text.rfind(kModeCapability, 0) == 0) {
+      capabilities.modes.push_back(text.substr(kModeCapability.size()));
+    }
+  }
+  return capabilities;
+}
+
+void Daemon::on_neighbor_needed(const ballast::api::NeighborNeeded& needed) {
+  const auto address = IpAddress::parse(needed.address());
+  if (!address || twins_.count(needed.port()) == 0) {
+    return spdlog::error("dataplane: asked for a neighbour that cannot be: {} on {}",
+                         needed.address(), needed.port());
+  }
+  const netlink::NextHop next_hop{needed.port(), *address};
+  if (!is_wanted(next_hop)) {
+    if (needed_hops_.size() == kMostNeededHops) {
+      needed_hops_.pop_front();
+    }
+    needed_hops_.push_back(next_hop);
+    follow_next_hops();
+  }
+  if (const auto asked = resolver_->ask(next_hop); !asked) {
+    spdlog::warn("neighbour {} on {}: {}", needed.address(), needed.port(), asked.error());
+  }
+}
+
+// ---------------------------------------------------------------- the servers
+
+const ServiceSettings* Daemon::find_service(const std::string& name) const {
+  const auto found =
+      std::find_if(configuration_.services.begin(), configuration_.services.end(),
+                   [&name](const ServiceSettings& service) { return service.name == name; });
+  return found != configuration_.services.end() ? &*found : nullptr;
+}
+
+void Daemon::set_targets() {
+  std::vector<healthcheck::Target> targets;
+  ServerConditions kept;
+  ids_.clear();
+  for (const ServiceSettings& service : configuration_.services) {
+    for (const ServerSettings& server : service.servers) {
+      const ServerId id{service.name, server.key};
+      kept[id] = condition_of(id);
+      ids_.emplace(id.to_string(), id);
+      targets.push_back({.key = id.to_string(),
+                         .address = server.key.address,
+                         .port = server.check.port,
+                         .settings = server.check,
+                         .initial = kept[id].health});
+    }
+  }
+  conditions_ = std::move(kept);
+  monitor_->set_targets(std::move(targets));
+}
+
+ServerCondition Daemon::condition_of(const ServerId& id) const {
+  const auto found = conditions_.find(id);
+  return found != conditions_.end() ? found->second : ServerCondition{};
+}
+
+void Daemon::on_flip(const healthcheck::Flip& flip) {
+  const auto found = ids_.find(flip.key);
+  if (found == ids_.end()) {
+    return;
+  }
+  const ServerId& id = found->second;
+  conditions_[id].health = flip.to;
+  const auto level =
+      flip.to == healthcheck::Health::kDown ? spdlog::level::warn : spdlog::level::info;
+  spdlog::log(level, "service \"{}\": server {} is {}: {}", id.service, id.server.to_string(),
+              to_string(flip.to), flip.reason);
+  if (const ServiceSettings* service = find_service(id.service)) {
+    update_service(*service);
+  }
+}
+
+void Daemon::update_service(const ServiceSettings& service) {
+  link_->update(service_resource(service, conditions_));
+}
+
+void Daemon::update_services() {
+  for (const ServiceSettings& service : configuration_.services) {
+    update_service(service);
+  }
+}
+
+// ---------------------------------------------------------------- the kernel
+
+void Daemon::on_kernel_change(const netlink::KernelChanges& changes) {
+  interfaces_->on_change(changes);
+  if (twins_.empty()) {
+    return;  // nobody knows yet which interfaces matter
+  }
+  const bool began = changes.everything;
+  if (began || changes.links || changes.addresses) {
+    update_ports();
+  }
+  if (began || changes.links || !changes.routes.empty()) {
+    update_routes(changes);
+    follow_next_hops();
+  }
+  update_neighbors(neighbors_.follow(mirror_->state(), changes, twins_));
+  if (began) {
+    start_telling_when_ready();
+  }
+}
+
+void Daemon::update_ports() {
+  for (const ballast::api::PortInfo& port : link_->hello()->ports()) {
+    link_->update(port_resource(port.name(), port.kernel_interface(), mirror_->state()));
+  }
+}
+
+void Daemon::update_routes(const netlink::KernelChanges& changes) {
+  std::set<Prefix> changed = changes.routes;
+  EffectiveRoutes now;
+  if (changes.everything || changes.links) {
+    now = netlink::effective_routes(mirror_->state(), twins_);
+    for (const auto& [prefix, route] : routes_) {
+      changed.insert(prefix);
+    }
+    for (const auto& [prefix, route] : now) {
+      changed.insert(prefix);
+    }
+  } else {
+    now = std::move(routes_);
+    routes_.clear();
+    for (const Prefix& prefix : changed) {
+      if (auto route = netlink::effective_route(mirror_->state(), twins_, prefix)) {
+        now[prefix] = std::move(*route);
+      } else {
+        now.erase(prefix);
+      }
+    }
+  }
+  for (const Prefix& prefix : changed) {
+    const auto route = now.find(prefix);
+    if (route != now.end()) {
+      link_->update(route_resource(prefix, route->second));
+    } else {
+      link_->remove("route/" + prefix.to_string());
+    }
+  }
+  routes_ = std::move(now);
+}
+
+bool Daemon::is_wanted(const netlink::NextHop& next_hop) const {
+  return server_hops_.count(next_hop) != 0 ||
+         std::find(needed_hops_.begin(), needed_hops_.end(), next_hop) != needed_hops_.end();
+}
+
+// The next hops of the servers are kept fresh; those that the dataplane asked for are remembered
+// with them.
+void Daemon::follow_next_hops() {
+  const std::set<netlink::NextHop> before =
+      std::exchange(server_hops_, next_hops_of_servers(configuration_, routes_));
+  resolver_->keep_fresh(server_hops_);
+  std::set<netlink::NextHop> kept = server_hops_;
+  kept.insert(needed_hops_.begin(), needed_hops_.end());
+  std::set<netlink::NextHop> changed = neighbors_.keep(kept);
+  changed.insert(kept.begin(), kept.end());
+  changed.insert(before.begin(), before.end());
+  update_neighbors(changed);
+}
+
+void Daemon::update_neighbors(const std::set<netlink::NextHop>& changed) {
+  for (const netlink::NextHop& next_hop : changed) {
+    const auto found = neighbors_.neighbors().find(next_hop);
+    if (found != neighbors_.neighbors().end() && is_wanted(next_hop)) {
+      link_->update(neighbor_resource(next_hop, found->second));
+    } else {
+      link_->remove(fmt::format("neighbor/{}/{}", next_hop.link, next_hop.address.to_string()));
+    }
+  }
+}
+
+void Daemon::set_interfaces() {
+  std::vector<netlink::InterfaceSettings> wanted;
+  std::set<std::string> named;
+  for (const InterfaceSettings& each : configuration_.interfaces) {
+    netlink::InterfaceSettings settings{.name = each.name, .addresses = {}, .routes = {}};
+    for (const InterfaceAddress& address : each.addresses) {
+      settings.addresses.push_back({address.address, address.length});
+    }
+    for (const RouteSettings& route : each.routes) {
+      settings.routes.push_back(
+          {route.to, route.via, route.metric != 0 ? std::optional(route.metric) : std::nullopt});
+    }
+    named.insert(each.name);
+    wanted.push_back(std::move(settings));
+  }
+  for (const std::string& twin : twins_) {
+    if (named.count(twin) == 0) {
+      wanted.push_back({.name = twin, .addresses = {}, .routes = {}});
+    }
+  }
+  interfaces_->set(wanted);
+}
+
+}  // namespace ballast::control

@@ -1,0 +1,130 @@
+// ballastd's side of the contract: keeps the dataplane equal to what it should know.
+//
+// Theory of operation
+//   What the dataplane should know is a map of resources. update() changes it; what has changed
+//   leaves in one transaction at the end of the loop's turn, one transaction under way at a time,
+//   so that a burst of changes costs few. propose() is for a change that may be refused (a reload):
+//   it is a transaction of its own, and undone here when the dataplane refuses it.
+//
+//   After every (re)connection the first transaction is a full one. Before the very first one the
+//   state that the dataplane has is given to on_state, and start() is awaited: only the caller
+//   knows when it can say what the world is. While there is no dataplane, changes are noted and the
+//   connection is tried again, ten times a second.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "control/dataplane_link/resources.h"
+#include "dataplane/api/client.h"
+#include "dataplane/api/dataplane.pb.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace ballast::control {
+
+class DataplaneLink {
+ public:
+  struct Callbacks {
+    // A dataplane is there: what it is, and what it knows. Called for each connection, before
+    // anything is said.
+    std::function<void(const ballast::api::HelloAnswer&, const ballast::api::State&)> on_state;
+    std::function<void(const std::string& reason)> on_disconnect;
+    std::function<void(const ballast::api::NeighborNeeded&)> on_neighbor_needed;
+    std::function<void(const ballast::api::PortInfo&)> on_port_changed;
+  };
+
+  struct Verdict {
+    bool connected = false;  // false: noted, the dataplane gets it when it is there
+    uint64_t generation = 0;
+    std::vector<std::string> refusals;  // `service "web": ...`; none: accepted
+    std::vector<uint32_t> stalled_workers;
+  };
+  using OnVerdict = std::function<void(const Verdict&)>;
+
+  DataplaneLink(boost::asio::io_context& loop, std::string socket, Callbacks callbacks);
+  ~DataplaneLink();
+  DataplaneLink(const DataplaneLink&) = delete;
+  DataplaneLink& operator=(const DataplaneLink&) = delete;
+
+  // From now on the full state may be said.
+  void start();
+
+  // `resource` shall be known, or no resource of this key.
+  void update(const ballast::api::Resource& resource);
+  void remove(const std::string& key);
+
+  // These shall be known, these not; on_verdict is called once, from the loop. Nothing has changed
+  // when it is refused.
+  void propose(const Resources& wanted, const std::vector<std::string>& unwanted,
+               OnVerdict on_verdict);
+
+  // Any other request; an error at once or later when there is no dataplane.
+  using OnAnswer = ballast::api::ContractClient::OnAnswer;
+  void request(const ballast::api::ClientFrame& frame, OnAnswer on_answer);
+
+  [[nodiscard]] const Resources& wanted() const { return wanted_; }
+  [[nodiscard]] bool connected() const { return client_.connected(); }
+  // All that is wanted has been accepted.
+  [[nodiscard]] bool in_sync() const;
+  [[nodiscard]] uint64_t generation() const { return generation_; }
+  // Of the last connection; nothing before the first.
+  [[nodiscard]] const std::optional<ballast::api::HelloAnswer>& hello() const { return hello_; }
+  // Why there is no connection, or what the dataplane refused last; empty when all is well.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+  [[nodiscard]] std::chrono::steady_clock::time_point changed_at() const { return changed_at_; }
+  [[nodiscard]] const std::string& socket() const { return socket_; }
+
+ private:
+  struct Proposal {
+    Resources wanted;
+    std::vector<std::string> unwanted;
+    OnVerdict on_verdict;
+  };
+  struct Timers;
+
+  void connect();
+  void reconnect_soon();
+  void on_hello(const tl::expected<ballast::api::HelloAnswer, std::string>& hello);
+  void on_state(const tl::expected<ballast::api::ServerFrame, std::string>& answer);
+  void on_disconnect(const std::string& reason);
+  void on_event(const ballast::api::ServerFrame& event);
+  void schedule_flush();
+  void flush();
+  void send_full();
+  void send_changes();
+  void send_proposal();
+  void send(ballast::api::Transaction transaction, OnVerdict on_verdict);
+  void note_trouble(std::string trouble);
+  void retry_later();
+
+  std::string socket_;
+  Callbacks callbacks_;
+  std::unique_ptr<Timers> timers_;
+  ballast::api::ContractClient client_;
+
+  Resources wanted_;
+  Resources said_;                       // that the dataplane has accepted
+  std::map<std::string, bool> changed_;  // keys in which wanted_ and said_ may differ
+  std::vector<Proposal> proposals_;      // first come, first served
+  std::optional<ballast::api::HelloAnswer> hello_;
+  bool started_ = false;
+  bool state_known_ = false;  // of this connection
+  bool full_needed_ = true;
+  bool under_way_ = false;  // a transaction
+  bool refused_ = false;    // the last one; waits for a change or for the retry
+  uint64_t generation_ = 0;
+  std::string trouble_;
+  std::chrono::steady_clock::time_point changed_at_;
+};
+
+}  // namespace ballast::control

@@ -1,0 +1,46 @@
+// What the dataplane is told, made from what the configuration says, what is known of the servers,
+// and what the kernel knows. Pure.
+//
+// Every resource has a text key ("service/web", "route/10.0.0.0/8"), by which the link (link.h)
+// compares what it has said with what it should say.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/config/configuration.h"
+#include "control/dataplane_link/server_id.h"
+#include "control/netlink/kernel_state.h"
+#include "control/netlink/neighbor_memory.h"
+#include "dataplane/api/dataplane.pb.h"
+
+namespace ballast::control {
+
+using Resources = std::map<std::string, ballast::api::Resource>;
+
+std::string key_of(const ballast::api::Resource& resource);
+// The message that removes the resource of this key.
+ballast::api::ResourceKey removal_of(const ballast::api::Resource& resource);
+
+ballast::api::Resource service_resource(const ServiceSettings& service,
+                                        const ServerConditions& conditions);
+
+// Services, VIPs and settings: all that follows from the configuration.
+Resources configured_resources(const Configuration& configuration,
+                               const ServerConditions& conditions);
+
+ballast::api::Resource route_resource(const Prefix& prefix, const netlink::EffectiveRoute& route);
+ballast::api::Resource neighbor_resource(const netlink::NextHop& next_hop,
+                                         const netlink::RememberedNeighbor& neighbor);
+// `kernel_interface` is what the port sits on, empty when the dataplane asks its device itself.
+ballast::api::Resource port_resource(const std::string& name, const std::string& kernel_interface,
+                                     const netlink::KernelState& kernel);
+
+// Health and overrides as a dataplane knows them, for a ballastd that has just started.
+ServerConditions conditions_in(const ballast::api::State& state);
+
+ballast::api::Health to_api(healthcheck::Health health);
+healthcheck::Health from_api(ballast::api::Health health);
+
+}  // namespace ballast::control
