@@ -35,10 +35,10 @@ struct LeasePage {
   alignas(64) std::array<std::atomic<uint64_t>, kLeaseSlots> deadline_ns;
   alignas(64) std::array<std::atomic<uint64_t>, kMaxWorkers> worker_heartbeat;
 
-  // Bit n: slot n is held at `now_ns` of CLOCK_MONOTONIC.
-  [[nodiscard]] uint64_t held(uint64_t now_ns) const {
+  // Bit n: slot n, one of the first `slots`, is held at `now_ns` of CLOCK_MONOTONIC.
+  [[nodiscard]] uint64_t held(uint64_t now_ns, size_t slots = kLeaseSlots) const {
     uint64_t mask = 0;
-    for (size_t slot = 0; slot < kLeaseSlots; ++slot) {
+    for (size_t slot = 0; slot < slots; ++slot) {
       mask |= static_cast<uint64_t>(now_ns < deadline_ns[slot].load(std::memory_order_acquire)) << slot;
     }
     return mask;
