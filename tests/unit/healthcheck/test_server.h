@@ -45,7 +45,7 @@ class TestServer {
 
   // What it does with a connection, after it has read as far as the end of a request's header.
   struct Script {
-    bool reads = true;   // false: answers at once
+    bool reads = true;     // false: answers at once
     std::string answer{};  // sent, in pieces of `piece`
     size_t piece = SIZE_MAX;
     std::chrono::milliseconds pause{0};  // before each piece but the first
