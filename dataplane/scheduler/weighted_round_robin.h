@@ -10,7 +10,8 @@
 // log n). Hence, over any k picks in a row, a server of share p gets between floor(kp)-1 and
 // ceil(kp)+1.
 // The greedy algorithm of nginx is about as smooth (gaps between two turns of a server differ from
-// the ideal by 15 % less in the mean square, by as much at worst), but costs O(n) a turn.
+// the ideal by about a sixth less in the mean square, about as much at worst), but costs O(n) a
+// turn.
 //
 // A round longer than kLongestRound would be memory for no visible difference: shares are then
 // rounded to 1/kLongestRound by largest remainder, and every server keeps at least one turn.
