@@ -1,0 +1,328 @@
+#include "control/ctl/run.h"
+
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/control/api/running_server.h"
+
+namespace ballast::control {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+Outcome ballastctl(std::vector<std::string> arguments) {
+  std::vector<const char*> argv{"ballastctl"};
+  for (const auto& argument : arguments) {
+    argv.push_back(argument.c_str());
+  }
+  std::ostringstream out;
+  std::ostringstream err;
+  const int exit_code = run(static_cast<int>(argv.size()), argv.data(), out, err);
+  return {exit_code, out.str(), err.str()};
+}
+
+// The text as JSON, or a failure.
+google::protobuf::Struct parsed(const std::string& text) {
+  google::protobuf::Struct document;
+  const auto status = google::protobuf::util::JsonStringToMessage(text, &document);
+  EXPECT_TRUE(status.ok()) << status.ToString() << "\n" << text;
+  return document;
+}
+
+std::string error_code(const std::string& text) {
+  const auto document = parsed(text);
+  const auto& error = document.fields().at("error").struct_value();
+  return error.fields().at("code").string_value();
+}
+
+const std::vector<std::vector<std::string>> kRemoteCommands{
+    {"status"},
+    {"service", "list"},
+    {"service", "show", "web"},
+    {"connection", "list"},
+    {"drops"},
+    {"checks"},
+    {"reload"},
+    {"server", "drain", "web", "10.0.0.11"},
+    {"server", "disable", "web", "10.0.0.11:80"},
+    {"server", "enable", "web", "2001:db8::1"}};
+
+class Ballastctl : public testing::Test {
+ protected:
+  Outcome ask(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--socket", folder_ / "s"});
+    return ballastctl(std::move(arguments));
+  }
+  ControlServerOptions options() {
+    ControlServerOptions result;
+    result.path = folder_ / "s";
+    return result;
+  }
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+
+  TemporaryFolder folder_;
+  FakeHandler handler_;
+};
+
+TEST_F(Ballastctl, SaysInEveryCommandThatBallastdIsNotRunning) {
+  for (auto command : kRemoteCommands) {
+    const auto plain = ask(command);
+    EXPECT_EQ(plain.exit_code, 3);
+    EXPECT_EQ(plain.out, "");
+    EXPECT_EQ(plain.err, "ballastctl: ballastd is not running (no socket " + folder_ / "s" +
+                             "): start it with \"systemctl start ballastd\", or name another "
+                             "socket with --socket\n");
+    command.push_back("--json");
+    const auto json = ask(command);
+    EXPECT_EQ(json.exit_code, 3);
+    EXPECT_EQ(error_code(json.out), "NOT_RUNNING");
+    EXPECT_EQ(json.err, "");
+  }
+}
+
+TEST_F(Ballastctl, PrintsJsonForEveryCommand) {
+  handler_.reload_answer->set_dataplane_connected(true);
+  RunningServer server(handler_, options());
+  for (auto command : kRemoteCommands) {
+    command.push_back("--json");
+    const auto outcome = ask(command);
+    (void)parsed(outcome.out);
+    EXPECT_EQ(outcome.err, "") << command[0];
+  }
+  (void)parsed(ballastctl({"completion", "bash", "--json"}).out);
+  (void)parsed(ballastctl({"--json", "check", folder_ / "none"}).out);
+}
+
+TEST_F(Ballastctl, RefusesCommandLinesThatMakeNoSense) {
+  const std::vector<std::vector<std::string>> wrong{
+      {},
+      {"nonsense"},
+      {"service"},
+      {"service", "show"},
+      {"status", "extra"},
+      {"connection", "list", "--client", "nobody"},
+      {"connection", "list", "--vip", "192.0.2.1:99999"},
+      {"connection", "list", "--limit", "0"},
+      {"connection", "list", "--limit", "5", "--all"},
+      {"server", "drain", "web"},
+      {"server", "drain", "web", "here"},
+      {"status", "--timeout", "x"},
+      {"service", "list", "--stats", "--rate"},
+      {"completion", "tcsh"},
+      {"check"}};
+  for (const auto& arguments : wrong) {
+    const auto outcome = ballastctl(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << testing::PrintToString(arguments);
+    EXPECT_THAT(outcome.err, HasSubstr("ballastctl: "));
+    EXPECT_EQ(outcome.out, "");
+  }
+  EXPECT_EQ(error_code(ballastctl({"nonsense", "--json"}).out), "USAGE");
+}
+
+TEST_F(Ballastctl, HelpsWithItsExitCodes) {
+  const auto help = ballastctl({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("Exit codes:"));
+  EXPECT_EQ(ballastctl({"service", "show", "--help"}).exit_code, 0);
+  EXPECT_THAT(ballastctl({"--version"}).out, HasSubstr("ballastctl "));
+}
+
+TEST_F(Ballastctl, TurnsFailuresIntoExitCodes) {
+  const std::vector<std::pair<api::Failure::Code, int>> expected{
+      {api::Failure::INTERNAL, 1},
+      {api::Failure::INVALID, 1},
+      {api::Failure::NOT_FOUND, 1},
+      {api::Failure::REFUSED, 1},
+      {api::Failure::DATAPLANE_NOT_CONNECTED, 4},
+      {api::Failure::TIMED_OUT, 3},
+      {api::Failure::BUSY, 3},
+      {api::Failure::UNSUPPORTED, 1},
+      {api::Failure::TOO_LARGE, 1}};
+  RunningServer server(handler_, options());
+  for (const auto& [code, exit_code] : expected) {
+    server.in_loop([&, wanted = code] {
+      auto refused = failure(wanted, "because");
+      refused.add_details("ballast.toml:3:1: wrong");
+      handler_.drops_answer = tl::unexpected(refused);
+    });
+    const auto outcome = ask({"drops"});
+    EXPECT_EQ(outcome.exit_code, exit_code);
+    EXPECT_EQ(outcome.err, "ballastctl: because\n  ballast.toml:3:1: wrong\n");
+    EXPECT_EQ(error_code(ask({"drops", "--json"}).out), api::Failure::Code_Name(code));
+  }
+}
+
+TEST_F(Ballastctl, PrintsWhatIsKnownWithoutADataplaneAndExitsWithFour) {
+  handler_.on_services = [](const std::string&) {
+    api::ListServicesAnswer answer;
+    answer.add_services()->set_name("web");
+    return answer;
+  };
+  RunningServer server(handler_, options());
+  EXPECT_EQ(ask({"status"}).exit_code, 4);
+  EXPECT_THAT(ask({"status"}).out, HasSubstr("OUTAGE"));
+  EXPECT_EQ(ask({"service", "list"}).exit_code, 4);
+  EXPECT_THAT(ask({"service", "list"}).err, HasSubstr("not connected"));
+}
+
+TEST_F(Ballastctl, SendsAnOverrideWithAddressAndPort) {
+  api::SetServerOverrideRequest seen;
+  handler_.on_override = [&](const auto& request) {
+    seen = request;
+    api::SetServerOverrideAnswer answer;
+    answer.set_service(request.service());
+    answer.mutable_server()->set_address(request.address());
+    answer.mutable_server()->set_port(request.port());
+    answer.mutable_server()->set_override(request.override());
+    answer.mutable_server()->set_health(ballast::api::UP);
+    answer.mutable_server()->set_configured_weight(100);
+    answer.mutable_server()->set_active_connections(3);
+    answer.set_dataplane_connected(true);
+    return answer;
+  };
+  RunningServer server(handler_, options());
+  const auto outcome = ask({"server", "drain", "web", "[2001:db8::11]:80"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out,
+            "service web: server [2001:db8::11]:80: drained, up, weight 0 of 100, 3 connections "
+            "still active\n");
+  EXPECT_EQ(seen.address(), "2001:db8::11");
+  EXPECT_EQ(seen.port(), 80u);
+  EXPECT_EQ(seen.override(), ballast::api::DRAINED);
+  (void)ask({"server", "enable", "web", "10.0.0.11"});
+  EXPECT_EQ(seen.port(), 0u);
+  EXPECT_EQ(seen.override(), ballast::api::NO_OVERRIDE);
+}
+
+// 2500 connections, numbered by their client's port.
+api::ListConnectionsAnswer numbered_page(const ballast::api::ListConnections& filter) {
+  constexpr uint32_t kAll = 2500;
+  api::ListConnectionsAnswer answer;
+  const auto first =
+      static_cast<uint32_t>(filter.cursor().empty() ? 0 : std::stoul(filter.cursor()));
+  const uint32_t last = std::min(kAll, first + filter.limit());
+  for (uint32_t port = first; port < last; ++port) {
+    answer.mutable_page()->add_connections()->set_client_port(port + 1);
+  }
+  if (last < kAll) {
+    answer.mutable_page()->set_next_cursor(std::to_string(last));
+  }
+  return answer;
+}
+
+TEST_F(Ballastctl, FollowsThePagesOfConnections) {
+  handler_.on_connections = numbered_page;
+  RunningServer server(handler_, options());
+  const auto all = ask({"connection", "list", "--all"});
+  EXPECT_EQ(all.exit_code, 0);
+  EXPECT_EQ(std::count(all.out.begin(), all.out.end(), '\n'), 2501);
+  const auto some = ask({"connection", "list", "--limit", "1200"});
+  EXPECT_EQ(std::count(some.out.begin(), some.out.end(), '\n'), 1201);
+  EXPECT_THAT(some.err, HasSubstr("more than these 1200"));
+  const auto json = parsed(ask({"connection", "list", "--all", "--json"}).out);
+  EXPECT_EQ(json.fields().at("connections").list_value().values_size(), 2500);
+  EXPECT_TRUE(json.fields().at("complete").bool_value());
+  const auto cut = parsed(ask({"connection", "list", "--limit", "3", "--json"}).out);
+  EXPECT_FALSE(cut.fields().at("complete").bool_value());
+}
+
+TEST_F(Ballastctl, StopsWhenPagesDoNotAdvanceAndKeepsItsJsonWhole) {
+  handler_.on_connections = [](const auto&) {
+    api::ListConnectionsAnswer answer;
+    answer.mutable_page()->add_connections();
+    answer.mutable_page()->set_next_cursor("again");
+    return answer;
+  };
+  RunningServer server(handler_, options());
+  EXPECT_EQ(ask({"connection", "list", "--all"}).exit_code, 3);
+  const auto json = parsed(ask({"connection", "list", "--all", "--json"}).out);
+  EXPECT_EQ(json.fields().count("failed"), 1u);
+}
+
+TEST_F(Ballastctl, PassesTheFiltersOfConnectionsOn) {
+  ballast::api::ListConnections seen;
+  handler_.on_connections = [&](const auto& filter) {
+    seen = filter;
+    return api::ListConnectionsAnswer();
+  };
+  RunningServer server(handler_, options());
+  const auto outcome = ask({"connection", "list", "--client", "192.0.2.0/24", "--vip",
+                            "198.51.100.1:80", "--server", "10.0.0.11", "--limit", "7"});
+  EXPECT_EQ(outcome.out, "no connections\n");
+  EXPECT_EQ(seen.client(), "192.0.2.0/24");
+  EXPECT_EQ(seen.vip(), "198.51.100.1");
+  EXPECT_EQ(seen.vip_port(), 80u);
+  EXPECT_EQ(seen.server(), "10.0.0.11");
+  EXPECT_EQ(seen.limit(), 7u);
+}
+
+TEST_F(Ballastctl, ChecksAFileWithoutBallastd) {
+  const auto wrong = write("wrong.toml", "[[servise]]\n");
+  const auto refused = ballastctl({"check", wrong});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr(wrong + ":1:"));
+  const auto json = ballastctl({"check", wrong, "--json"});
+  EXPECT_EQ(json.exit_code, 1);
+  EXPECT_FALSE(parsed(json.out).fields().at("valid").bool_value());
+  const auto right = write("right.toml", R"(
+[[service]]
+name = "web"
+listen = ["tcp/192.0.2.10:80"]
+mode = "dr"
+scheduler = "rr"
+server = [ { address = "10.0.0.11" } ]
+)");
+  const auto valid = ballastctl({"check", right});
+  EXPECT_EQ(valid.exit_code, 0) << valid.err;
+  EXPECT_EQ(valid.out, right + ": valid\n");
+  EXPECT_THAT(ballastctl({"check", folder_ / "none"}).err, HasSubstr("No such file"));
+  EXPECT_EQ(ballastctl({"check", folder_ / "."}).exit_code, 1) << "a folder";
+}
+
+TEST_F(Ballastctl, SendsTheFileForADiffAndShowsTheChanges) {
+  auto& change = *handler_.diff_answer->add_changes();
+  change.set_what("service \"web\": server 10.0.0.11:80: weight");
+  change.set_from("100");
+  change.set_to("50");
+  RunningServer server(handler_, options());
+  const auto outcome = ask({"diff", write("new.toml", "text of it")});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out, "~ service \"web\": server 10.0.0.11:80: weight: 100 -> 50\n");
+  EXPECT_EQ(handler_.diff_text, "text of it");
+}
+
+TEST_F(Ballastctl, MeasuresRatesBetweenTwoAnswers) {
+  uint64_t reading = 0;
+  handler_.on_services = [&](const std::string&) {
+    api::ListServicesAnswer answer;
+    auto& service = *answer.add_services();
+    service.set_name("web");
+    auto& server = *service.add_servers();
+    server.set_address("10.0.0.11");
+    server.mutable_counters()->set_packets_in(500 * reading);
+    answer.set_counted(true);
+    answer.set_counted_at_ms(1000 + 2000 * reading++);
+    return answer;
+  };
+  RunningServer server(handler_, options());
+  const auto outcome = ask({"service", "list", "--rate", "--interval", "0.01", "--json"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("\"packetsIn\": 250"));
+}
+
+}  // namespace
+}  // namespace ballast::control
