@@ -66,7 +66,7 @@ struct QuotedHeader {
 
 // Its checksum and total length are not looked at: some routers quote a packet they have changed
 // already.
-QuotedHeader quoted_ipv4(PacketView frame, size_t offset) {
+QuotedHeader quoted_ipv4(const PacketView& frame, size_t offset) {
   QuotedHeader quoted;
   const auto* ip = frame.header_at<Ipv4Header>(offset);
   if (ip == nullptr || ip->version() != 4 || ip->header_length() < sizeof(Ipv4Header)) {
@@ -81,7 +81,7 @@ QuotedHeader quoted_ipv4(PacketView frame, size_t offset) {
   return quoted;
 }
 
-QuotedHeader quoted_ipv6(PacketView frame, size_t offset, size_t end) {
+QuotedHeader quoted_ipv6(const PacketView& frame, size_t offset, size_t end) {
   QuotedHeader quoted;
   const auto* ip = frame.header_at<Ipv6Header>(offset);
   if (ip == nullptr || ip->version() != 6) {
@@ -109,7 +109,7 @@ struct Ports {
 
 }  // namespace
 
-DropReason parse_inner(PacketView frame, size_t offset, ParsedPacket& out) {
+DropReason parse_inner(const PacketView& frame, size_t offset, ParsedPacket& out) {
   const size_t end = packet_end(out);
   const QuotedHeader quoted =
       out.family == Family::kIpv4 ? quoted_ipv4(frame, offset) : quoted_ipv6(frame, offset, end);
@@ -139,7 +139,7 @@ DropReason parse_inner(PacketView frame, size_t offset, ParsedPacket& out) {
   return DropReason::kNone;
 }
 
-DropReason parse_icmp(PacketView frame, bool fragment_header, ParsedPacket& out) {
+DropReason parse_icmp(const PacketView& frame, bool fragment_header, ParsedPacket& out) {
   const size_t length = transport_length(out);
   const auto* icmp = frame.header_at<IcmpHeader>(out.transport_offset);
   if (icmp == nullptr || length < sizeof(IcmpHeader)) {

@@ -67,7 +67,7 @@ uint32_t host_order(IpAddress::V4Bytes bytes) {
   return std::bit_cast<Big32>(bytes).to_host();
 }
 
-DropReason parse_fragment(PacketView frame, const Ipv4Header& ip, ParsedPacket& out) {
+DropReason parse_fragment(const PacketView& frame, const Ipv4Header& ip, ParsedPacket& out) {
   out.fragment = true;
   if (fragment_length_is_wrong(ip.fragment_offset(), transport_length(out), ip.header_length(),
                                ip.more_fragments())) {
@@ -79,7 +79,7 @@ DropReason parse_fragment(PacketView frame, const Ipv4Header& ip, ParsedPacket& 
 
 }  // namespace
 
-DropReason parse_ipv4(PacketView frame, size_t offset, ParsedPacket& out) {
+DropReason parse_ipv4(const PacketView& frame, size_t offset, ParsedPacket& out) {
   const auto* ip = frame.header_at<Ipv4Header>(offset);
   if (ip == nullptr) {
     return DropReason::kIpv4Short;

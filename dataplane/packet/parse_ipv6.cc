@@ -50,7 +50,7 @@ DropReason check_addresses(const Ipv6Header& ip) {
              : DropReason::kNone;
 }
 
-DropReason parse_extension_headers(PacketView frame, ParsedPacket& out) {
+DropReason parse_extension_headers(const PacketView& frame, ParsedPacket& out) {
   const ExtensionWalk walk =
       walk_extension_headers(frame, out.transport_offset, packet_end(out), out.protocol);
   if (walk.reason != DropReason::kNone) {
@@ -75,7 +75,7 @@ DropReason parse_extension_headers(PacketView frame, ParsedPacket& out) {
 
 }  // namespace
 
-DropReason parse_ipv6(PacketView frame, size_t offset, ParsedPacket& out) {
+DropReason parse_ipv6(const PacketView& frame, size_t offset, ParsedPacket& out) {
   const auto* ip = frame.header_at<Ipv6Header>(offset);
   if (ip == nullptr) {
     return DropReason::kIpv6Short;

@@ -17,7 +17,7 @@ DropReason cut_off(const ExtensionWalk& walk) {
 }
 
 // Its 8 bytes are known to be there.
-DropReason read_fragment_header(PacketView frame, ExtensionWalk& walk) {
+DropReason read_fragment_header(const PacketView& frame, ExtensionWalk& walk) {
   if (walk.fragment_header) {
     return DropReason::kIpv6ExtensionHeader;  // a fragment of a fragment
   }
@@ -42,7 +42,7 @@ size_t length_of(IpProtocol type, const Ipv6ExtensionHeader& header) {
 
 }  // namespace
 
-ExtensionWalk walk_extension_headers(PacketView frame, size_t offset, size_t end,
+ExtensionWalk walk_extension_headers(const PacketView& frame, size_t offset, size_t end,
                                      IpProtocol first) {
   ExtensionWalk walk;
   walk.offset = offset;

@@ -39,7 +39,7 @@ struct Options {
   bool source_link_layer_address = false;
 };
 
-Options read_options(PacketView frame, size_t offset, size_t end) {
+Options read_options(const PacketView& frame, size_t offset, size_t end) {
   Options options;
   while (offset < end) {
     const auto* option = frame.header_at<NdOption>(offset);
@@ -69,7 +69,7 @@ bool is_host(const IpAddress::V6Bytes& bytes) {
 
 // Sections 6.1.1, 6.1.2, 7.1.1, 7.1.2 and 8.1, beyond what is the same for all; the fixed part is
 // readable.
-bool message_is_good(PacketView frame, const ParsedPacket& packet, const Options& options) {
+bool message_is_good(const PacketView& frame, const ParsedPacket& packet, const Options& options) {
   const size_t offset = packet.transport_offset;
   const bool unspecified_source = packet.source.is_unspecified();
   switch (packet.icmp_type) {
@@ -101,7 +101,7 @@ bool message_is_good(PacketView frame, const ParsedPacket& packet, const Options
 
 }  // namespace
 
-DropReason parse_neighbor_discovery(PacketView frame, ParsedPacket& out) {
+DropReason parse_neighbor_discovery(const PacketView& frame, ParsedPacket& out) {
   const size_t fixed = fixed_length(out.icmp_type);
   if (out.ttl != kNdHopLimit || out.icmp_code != 0 || transport_length(out) < fixed) {
     return DropReason::kNdMalformed;

@@ -16,21 +16,21 @@
 
 namespace ballast::parse_steps {
 
-DropReason parse_arp(PacketView frame, size_t offset, ParsedPacket& out);
-DropReason parse_ipv4(PacketView frame, size_t offset, ParsedPacket& out);
-DropReason parse_ipv6(PacketView frame, size_t offset, ParsedPacket& out);
+DropReason parse_arp(const PacketView& frame, size_t offset, ParsedPacket& out);
+DropReason parse_ipv4(const PacketView& frame, size_t offset, ParsedPacket& out);
+DropReason parse_ipv6(const PacketView& frame, size_t offset, ParsedPacket& out);
 
 // What follows the IP headers, both families: TCP, UDP, or by way of parse_icmp(), or nothing that
 // is known here. `fragment_header` says that an IPv6 fragment header was seen, that of an atomic
 // fragment included.
-DropReason parse_transport(PacketView frame, bool fragment_header, ParsedPacket& out);
+DropReason parse_transport(const PacketView& frame, bool fragment_header, ParsedPacket& out);
 // A fragment that is not the first; `fragment_offset` in bytes.
 DropReason parse_later_fragment(size_t fragment_offset, ParsedPacket& out);
-DropReason parse_icmp(PacketView frame, bool fragment_header, ParsedPacket& out);
+DropReason parse_icmp(const PacketView& frame, bool fragment_header, ParsedPacket& out);
 // Behind the checks of parse_icmp(): type is one of 133..137, checksum good, message contiguous.
-DropReason parse_neighbor_discovery(PacketView frame, ParsedPacket& out);
+DropReason parse_neighbor_discovery(const PacketView& frame, ParsedPacket& out);
 // The packet quoted by an ICMP error, from `offset` to the end of the outer packet.
-DropReason parse_inner(PacketView frame, size_t offset, ParsedPacket& out);
+DropReason parse_inner(const PacketView& frame, size_t offset, ParsedPacket& out);
 
 // The end of the IP packet, from the start of the frame.
 inline size_t packet_end(const ParsedPacket& packet) {
@@ -72,6 +72,6 @@ inline bool is_extension_header(IpProtocol protocol) {
 }
 
 // From the first extension header at `offset`; nothing at or beyond `end` belongs to the packet.
-ExtensionWalk walk_extension_headers(PacketView frame, size_t offset, size_t end, IpProtocol first);
+ExtensionWalk walk_extension_headers(const PacketView& frame, size_t offset, size_t end, IpProtocol first);
 
 }  // namespace ballast::parse_steps

@@ -33,7 +33,7 @@ DropReason check_ports(Big16 source, Big16 destination, ParsedPacket& out) {
   return source == Big16{} || destination == Big16{} ? DropReason::kPortZero : DropReason::kNone;
 }
 
-DropReason parse_tcp(PacketView frame, ParsedPacket& out) {
+DropReason parse_tcp(const PacketView& frame, ParsedPacket& out) {
   constexpr uint64_t kRefusedFlags = refused_tcp_flags();
   const size_t length = transport_length(out);
   const auto* tcp = frame.header_at<TcpHeader>(out.transport_offset);
@@ -58,7 +58,7 @@ DropReason parse_tcp(PacketView frame, ParsedPacket& out) {
   return check_ports(tcp->source_port, tcp->destination_port, out);
 }
 
-DropReason parse_udp(PacketView frame, ParsedPacket& out) {
+DropReason parse_udp(const PacketView& frame, ParsedPacket& out) {
   const size_t length = transport_length(out);
   const auto* udp = frame.header_at<UdpHeader>(out.transport_offset);
   if (udp == nullptr || length < sizeof(UdpHeader)) {
@@ -76,7 +76,7 @@ DropReason parse_udp(PacketView frame, ParsedPacket& out) {
 
 }  // namespace
 
-DropReason parse_transport(PacketView frame, bool fragment_header, ParsedPacket& out) {
+DropReason parse_transport(const PacketView& frame, bool fragment_header, ParsedPacket& out) {
   switch (out.protocol) {
     case IpProtocol::kTcp:
       return parse_tcp(frame, out);

@@ -18,11 +18,11 @@ inline bool is_vlan(Big16 ether_type) {
   return ether_type == kEtherTypeVlan || ether_type == kEtherTypeServiceVlan;
 }
 
-DropReason parse_network(PacketView frame, size_t offset, Big16 ether_type, ParsedPacket& out) {
+DropReason parse_network(const PacketView& frame, size_t offset, Big16 ether_type, ParsedPacket& out) {
   if (ether_type == kEtherTypeIpv4) {
     return parse_ipv4(frame, offset, out);
   }
-  if (ether_type == kEtherTypeIpv6) [[likely]] {
+  if (ether_type == kEtherTypeIpv6) {
     return parse_ipv6(frame, offset, out);
   }
   if (ether_type == kEtherTypeArp) {
@@ -34,7 +34,7 @@ DropReason parse_network(PacketView frame, size_t offset, Big16 ether_type, Pars
 }
 
 // None, or up to two; a third tag is left in place: its EtherType is then none that is known.
-DropReason parse_vlan_tags(PacketView frame, Big16 ether_type, ParsedPacket& out) {
+DropReason parse_vlan_tags(const PacketView& frame, Big16 ether_type, ParsedPacket& out) {
   size_t offset = sizeof(EthernetHeader);
   for (; is_vlan(ether_type) && out.vlan_tags < kMaximumVlanTags; ++out.vlan_tags) {
     const auto* tag = frame.header_at<VlanTag>(offset);
@@ -54,7 +54,7 @@ DropReason parse_vlan_tags(PacketView frame, Big16 ether_type, ParsedPacket& out
 
 // Ethernet padding makes a frame longer than the 28 bytes; an operation that is neither request nor
 // reply is left to whoever answers.
-DropReason parse_arp(PacketView frame, size_t offset, ParsedPacket& out) {
+DropReason parse_arp(const PacketView& frame, size_t offset, ParsedPacket& out) {
   const auto* arp = frame.header_at<ArpPacket>(offset);
   if (arp == nullptr || arp->hardware_type != kArpHardwareEthernet ||
       arp->protocol_type != kEtherTypeIpv4 || arp->hardware_length != sizeof(MacAddress) ||
@@ -84,6 +84,9 @@ DropReason parse(PacketView frame, ParsedPacket& out) {
   const Big16 ether_type = ethernet->ether_type;
   if (ether_type == kEtherTypeIpv4) [[likely]] {
     return parse_steps::parse_ipv4(frame, sizeof(EthernetHeader), out);
+  }
+  if (ether_type == kEtherTypeIpv6) [[likely]] {
+    return parse_steps::parse_ipv6(frame, sizeof(EthernetHeader), out);
   }
   return parse_steps::parse_vlan_tags(frame, ether_type, out);
 }

@@ -15,8 +15,9 @@ namespace {
 template <typename Header>
 void append(Bytes& bytes, const Header& header) {
   static_assert(alignof(Header) == 1);
-  const auto* first = reinterpret_cast<const uint8_t*>(&header);
-  bytes.insert(bytes.end(), first, first + sizeof(Header));
+  const size_t size = bytes.size();
+  bytes.resize(size + sizeof(Header));
+  std::memcpy(bytes.data() + size, &header, sizeof(Header));
 }
 
 void append(Bytes& bytes, const Bytes& more) {
