@@ -303,6 +303,8 @@ TEST_F(Ballastctl, SendsTheFileForADiffAndShowsTheChanges) {
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.out, "~ service \"web\": server 10.0.0.11:80: weight: 100 -> 50\n");
   EXPECT_EQ(handler_.diff_text, "text of it");
+  EXPECT_EQ(ask({"diff", write("new.toml", "name = \"\xff\"")}).exit_code, 0);
+  EXPECT_EQ(handler_.diff_text, "name = \"\xff\"") << "what is not UTF-8 reaches the reader";
 }
 
 TEST_F(Ballastctl, MeasuresRatesBetweenTwoAnswers) {
