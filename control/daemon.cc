@@ -98,7 +98,9 @@ void Daemon::on_dataplane_state(const ballast::api::HelloAnswer& hello,
   }
   set_interfaces();
   if (mirror_->complete()) {
-    on_kernel_change({.everything = true});
+    netlink::KernelChanges everything;
+    everything.everything = true;
+    on_kernel_change(everything);
   }
   start_telling_when_ready();
 }

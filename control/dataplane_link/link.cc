@@ -129,7 +129,7 @@ void DataplaneLink::on_event(const ServerFrame& event) {
     case ServerFrame::kNeighborNeeded:
       return callbacks_.on_neighbor_needed(event.neighbor_needed());
     case ServerFrame::kPortChanged:
-      return callbacks_.on_port_changed(event.port_changed());
+      return callbacks_.on_port_changed(event.port_changed().port());
     case ServerFrame::kFenced:
       spdlog::error("dataplane: another ballastd took over: {}: this one only watches from now on",
                     event.fenced().by());

@@ -57,7 +57,7 @@ void fill_server(const ServerSettings& settings, const ServerCondition& conditio
   server.set_port(settings.key.port);
   server.set_configured_weight(settings.weight);
   server.set_weight(weight_in_force(settings.weight, condition));
-  server.set_health(to_api(condition.health));
+  server.set_health(control::to_api(condition.health));
   server.set_override(condition.override_by_hand);
 }
 

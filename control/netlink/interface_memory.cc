@@ -4,7 +4,7 @@
 
 #include <linux/rtnetlink.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -166,4 +166,4 @@ void InterfaceMemory::look_at_all_routes(const KernelState& state) {
   }
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

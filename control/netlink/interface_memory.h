@@ -24,7 +24,7 @@
 
 #include "control/netlink/kernel_state.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 // Marks addresses and routes that ballastd put there, also for a later ballastd: IFA_PROTO and
 // RTPROT_*, a number that iproute2's list of routing protocols leaves free.
@@ -70,4 +70,4 @@ class InterfaceMemory {
   std::set<RouteKey> our_routes_;
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <linux/rtnetlink.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -214,4 +214,4 @@ std::string subject_of(const InterfaceAction& action) {
   return "link";
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -15,7 +15,7 @@
 #include "control/netlink/interface_memory.h"
 #include "control/netlink/kernel_state.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 struct ConfiguredAddress {
   IpAddress address;
@@ -85,4 +85,4 @@ InterfacePlan plan_interface(const KernelState& state, const InterfaceSettings& 
 // "address 10.0.0.1/24", "route 10.0.0.0/8 via 192.0.2.1": what an action is about, for messages.
 std::string subject_of(const InterfaceAction& action);
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

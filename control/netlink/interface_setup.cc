@@ -14,7 +14,7 @@
 
 #include "control/netlink/kernel_requests.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -222,4 +222,4 @@ const std::vector<std::string>& InterfaceSetup::problems() const {
   return impl_->problems();
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -30,7 +30,7 @@
 #include "control/netlink/interface_plan.h"
 #include "control/netlink/mirror.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 class InterfaceSetup {
  public:
@@ -62,4 +62,4 @@ class InterfaceSetup {
   std::shared_ptr<Impl> impl_;  // shared with the timer's handler
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

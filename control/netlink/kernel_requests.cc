@@ -14,7 +14,7 @@
 #include <netlink/msg.h>
 #include <poll.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -261,4 +261,4 @@ KernelRequests::Result KernelRequests::use_neighbor(const NeighborKey& key) {
   return send(message.get());
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

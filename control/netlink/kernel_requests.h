@@ -15,7 +15,7 @@
 
 struct nl_msg;
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 struct KernelRefusal {
   int error = 0;     // errno
@@ -47,4 +47,4 @@ class KernelRequests {
   uint32_t sequence_ = 0;
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

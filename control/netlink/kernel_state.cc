@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -110,4 +110,4 @@ std::vector<InterfaceAddress> addresses_of(const KernelState& state,
   return addresses;
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

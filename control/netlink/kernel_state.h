@@ -26,7 +26,7 @@
 
 #include "dataplane/packet/address.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 struct Link {
   int index = 0;
@@ -178,4 +178,4 @@ std::map<Prefix, EffectiveRoute> effective_routes(const KernelState& state,
 std::vector<InterfaceAddress> addresses_of(const KernelState& state,
                                            const std::set<std::string>& links);
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -13,7 +13,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -332,4 +332,4 @@ std::optional<KernelMessage> parse_message(const nlmsghdr& header) {
   return message;
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -13,7 +13,7 @@
 
 struct nlmsghdr;
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 struct AddressMessage {
   AddressKey key;
@@ -43,4 +43,4 @@ struct KernelMessage {
 // `header` must be preceded by a check that nlmsg_len bytes are there (nlmsg_ok).
 std::optional<KernelMessage> parse_message(const nlmsghdr& header);
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

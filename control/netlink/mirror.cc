@@ -22,7 +22,7 @@
 #include "control/netlink/netlink_socket.h"
 #include "control/netlink/state_builder.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -405,4 +405,4 @@ const std::string& Mirror::trouble() const {
   return impl_->trouble_;
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

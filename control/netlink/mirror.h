@@ -32,7 +32,7 @@ namespace boost::asio {
 class io_context;
 }
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 struct MirrorOptions {
   // Of the socket that receives events. Beyond net.core.rmem_max it takes CAP_NET_ADMIN; without,
@@ -69,4 +69,4 @@ class Mirror {
   std::shared_ptr<Impl> impl_;  // shared with the handlers that wait in the loop
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 bool NeighborMemory::observe(const NextHop& neighbor, const KernelNeighbor* seen) {
   const auto found = neighbors_.find(neighbor);
@@ -87,4 +87,4 @@ std::set<NextHop> NeighborMemory::keep(std::set<NextHop> neighbors) {
   return forgotten;
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

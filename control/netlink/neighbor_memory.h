@@ -23,7 +23,7 @@
 
 #include "control/netlink/kernel_state.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 struct NextHop {
   std::string link;
@@ -63,4 +63,4 @@ class NeighborMemory {
   std::set<NextHop> kept_;
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -75,4 +75,4 @@ bool needs_asking(const KernelNeighbor* seen) {
   return seen == nullptr || seen->stale || seen->state != NeighborState::kKnown;
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

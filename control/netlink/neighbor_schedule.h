@@ -15,7 +15,7 @@
 
 #include "control/netlink/neighbor_memory.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
@@ -64,4 +64,4 @@ class FreshnessSchedule {
 // while it is at it, and not when it has an answer that is fresh.
 bool needs_asking(const KernelNeighbor* seen);
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

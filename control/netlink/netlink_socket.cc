@@ -12,7 +12,7 @@
 #include <netlink/socket.h>
 #include <sys/socket.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -118,4 +118,4 @@ tl::expected<void, int> NetlinkSocket::send(const void* message, size_t size) {
   return {};
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

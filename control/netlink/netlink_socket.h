@@ -12,7 +12,7 @@
 struct nl_sock;
 struct nlmsghdr;
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 class NetlinkSocket {
  public:
@@ -40,4 +40,4 @@ class NetlinkSocket {
   std::vector<uint8_t> buffer_;
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -10,7 +10,7 @@
 #include "control/netlink/kernel_requests.h"
 #include "control/netlink/neighbor_schedule.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -126,4 +126,4 @@ void Resolver::keep_fresh(const std::set<NextHop>& neighbors) {
   impl_->keep_fresh(neighbors);
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -17,7 +17,7 @@
 #include "control/netlink/neighbor_memory.h"
 #include "control/netlink/neighbor_schedule.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 class Resolver {
  public:
@@ -44,4 +44,4 @@ class Resolver {
   std::shared_ptr<Impl> impl_;  // shared with the timer's handler
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

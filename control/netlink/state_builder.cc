@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 namespace {
 
@@ -232,4 +232,4 @@ std::set<KernelTable> StateBuilder::take_needed_dumps() {
   return std::exchange(needed_dumps_, {});
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -15,7 +15,7 @@
 #include "control/netlink/message.h"
 #include "control/netlink/synced_table.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 enum class KernelTable : uint8_t { kLinks, kAddresses, kNeighbors, kRoutes };
 
@@ -61,4 +61,4 @@ class StateBuilder {
   std::set<KernelTable> needed_dumps_;
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -15,7 +15,7 @@
 #include <set>
 #include <utility>
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 template <class Key, class Value>
 class SyncedTable {
@@ -134,4 +134,4 @@ class SyncedTable {
   bool dumping_ = false;
 };
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <linux/rtnetlink.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::ElementsAre;
@@ -201,4 +201,4 @@ TEST_F(InterfaceMemoryTest, DoesNotRememberWhatOthersLookAfter) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -4,7 +4,7 @@
 
 #include "tests/unit/control/netlink/network_namespace.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::ElementsAre;
@@ -192,4 +192,4 @@ TEST_F(SetupInNamespace, LetsAnOperatorTakeTheLinkDown) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::ElementsAre;
@@ -130,4 +130,4 @@ TEST(AddressesOf, NamesTheLinks) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -10,7 +10,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::SizeIs;
@@ -221,4 +221,4 @@ TEST(ParseMessage, SurvivesRandomBytes) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -6,7 +6,7 @@
 
 #include "tests/unit/control/netlink/network_namespace.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::SizeIs;
@@ -236,4 +236,4 @@ TEST_F(MirrorInNamespace, CanBeDestroyedByItsOwnReport) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::ElementsAre;
@@ -161,4 +161,4 @@ TEST_F(NeighborMemoryTest, AKnownMacIsUsedUntilItIsReplacedOrFailed) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using std::chrono::milliseconds;
@@ -85,4 +85,4 @@ TEST(NeedsAsking, OnlyWhatIsNotFresh) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

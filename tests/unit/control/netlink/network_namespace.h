@@ -23,7 +23,7 @@
 
 #include "control/netlink/mirror.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 
 class NetworkNamespaceTest : public testing::Test {
  protected:
@@ -128,4 +128,4 @@ inline Prefix block(const char* text) {
   return Prefix::parse(text).value();
 }
 
-}  // namespace ballast::control
+}  // namespace ballast::netlink

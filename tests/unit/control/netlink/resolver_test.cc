@@ -3,7 +3,7 @@
 #include "control/netlink/neighbor_memory.h"
 #include "tests/unit/control/netlink/network_namespace.h"
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using std::chrono::milliseconds;
@@ -121,4 +121,4 @@ TEST_F(ResolverInNamespace, RefusesWhatCannotBeANeighbour) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::Contains;
@@ -157,4 +157,4 @@ TEST_F(StateBuilderTest, AnAppendedRouteDuringADumpAsksForAnotherOne) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink

@@ -6,7 +6,7 @@
 
 #include <gmock/gmock.h>
 
-namespace ballast::control {
+namespace ballast::netlink {
 namespace {
 
 using testing::ElementsAre;
@@ -118,4 +118,4 @@ TEST(SyncedTable, EndsEqualToTheKernelHoweverEventsAndDumpInterleave) {
 }
 
 }  // namespace
-}  // namespace ballast::control
+}  // namespace ballast::netlink
