@@ -72,6 +72,7 @@ inline bool is_extension_header(IpProtocol protocol) {
 }
 
 // From the first extension header at `offset`; nothing at or beyond `end` belongs to the packet.
-ExtensionWalk walk_extension_headers(const PacketView& frame, size_t offset, size_t end, IpProtocol first);
+ExtensionWalk walk_extension_headers(const PacketView& frame, size_t offset, size_t end,
+                                     IpProtocol first);
 
 }  // namespace ballast::parse_steps

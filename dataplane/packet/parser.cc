@@ -18,7 +18,8 @@ inline bool is_vlan(Big16 ether_type) {
   return ether_type == kEtherTypeVlan || ether_type == kEtherTypeServiceVlan;
 }
 
-DropReason parse_network(const PacketView& frame, size_t offset, Big16 ether_type, ParsedPacket& out) {
+DropReason parse_network(const PacketView& frame, size_t offset, Big16 ether_type,
+                         ParsedPacket& out) {
   if (ether_type == kEtherTypeIpv4) {
     return parse_ipv4(frame, offset, out);
   }

@@ -142,6 +142,14 @@ TEST(ParserDrops, ExtensionHeadersCutOffOutOfOrderOrTooMany) {
   EXPECT_EQ(reason_of(frame), "ipv6_extension_header");
 }
 
+TEST(ParserDrops, ExtensionHeaderThatEndsInTheEthernetPadding) {
+  for (size_t end = 8; end < 24; ++end) {
+    Frame frame = syn(six().extension(IpProtocol::kDestinationOptions, Bytes(22))).build();
+    frame.ipv6()->payload_length = Big16::from_host(static_cast<uint16_t>(end));
+    EXPECT_EQ(reason_of(frame), "ipv6_extension_header") << end;
+  }
+}
+
 TEST(ParserDrops, RoutingHeaderWithSegmentsLeft) {
   EXPECT_EQ(reason_of(syn(six().routing(0, 1))), "ipv6_routing_header");
   EXPECT_EQ(reason_of(syn(six().routing(4, 2))), "ipv6_routing_header");
