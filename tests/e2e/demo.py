@@ -35,7 +35,7 @@ def demo(lab):
     say()
     say("== killing nginx on rs2")
     lab.processes["nginx-rs2"].stop(signal.SIGKILL)
-    wait_until(lambda: "down" in lab.ctl("checks").stdout, 10, "the health check to notice")
+    lab.wait_healthy(4)  # rs1 and rs3, each over IPv4 and IPv6
     for vip in (VIP4, VIP6):
         show(vip, curl_many(lab, vip))
     say()

@@ -78,18 +78,18 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
-    def signal(self, number):
+    def send(self, number):
         self.popen.send_signal(number)
 
     def stop(self, number=signal.SIGTERM, seconds=10):
-        """Ends it and returns its exit code; negative for a signal."""
+        """Ends it, with all that it started, and returns its exit code; negative for a signal."""
         if self.running():
             with contextlib.suppress(ProcessLookupError):
-                self.popen.send_signal(number)
+                os.killpg(self.pid, number)  # start_new_session made it the leader of a group of its own
             try:
                 self.popen.wait(seconds)
             except subprocess.TimeoutExpired:
-                self.popen.kill()
+                os.killpg(self.pid, signal.SIGKILL)
         return self.popen.wait()
 
     def output(self):
