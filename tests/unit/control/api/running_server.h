@@ -41,9 +41,9 @@ class RunningServer {
   // Runs `work` in the server's thread and waits for it.
   template <class Work>
   std::invoke_result_t<Work> in_loop(Work work) {
-    // Owned by the loop as well: it may still be on its way out of the task when the result is there.
-    auto task =
-        std::make_shared<std::packaged_task<std::invoke_result_t<Work>()>>(std::move(work));
+    // Owned by the loop as well: it may still be on its way out of the task when the result is
+    // there.
+    auto task = std::make_shared<std::packaged_task<std::invoke_result_t<Work>()>>(std::move(work));
     auto result = task->get_future();
     boost::asio::post(loop_, [task] { (*task)(); });
     return result.get();
