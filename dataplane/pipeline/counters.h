@@ -66,7 +66,7 @@ class ServerCounterTable {
  public:
   explicit ServerCounterTable(uint32_t capacity)
       : capacity_(capacity),
-        entries_(static_cast<ServerCounters*>(std::calloc(capacity + 1, sizeof(ServerCounters))),
+        entries_(static_cast<ServerCounters*>(std::calloc(size_t{capacity} + 2, sizeof(ServerCounters))),
                  &std::free) {}
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
