@@ -1,8 +1,5 @@
 #include "dataplane/packet/parser.h"
 
-#include <cstring>
-#include <type_traits>
-
 #include "dataplane/packet/parse_steps.h"
 #include "dataplane/packet/wire.h"
 
@@ -11,8 +8,6 @@ namespace parse_steps {
 namespace {
 
 constexpr uint8_t kMaximumVlanTags = 2;
-
-static_assert(std::is_trivially_copyable_v<ParsedPacket>);
 
 inline bool is_vlan(Big16 ether_type) {
   return ether_type == kEtherTypeVlan || ether_type == kEtherTypeServiceVlan;
@@ -73,10 +68,7 @@ DropReason parse_arp(const PacketView& frame, size_t offset, ParsedPacket& out) 
 }  // namespace parse_steps
 
 DropReason parse(PacketView frame, ParsedPacket& out) {
-  // Copied from a constant: the compiler clears a struct of this size by "rep stos", which takes
-  // longer than the rest of the parser.
-  static constexpr ParsedPacket kBlank{};
-  std::memcpy(&out, &kBlank, sizeof(out));
+  out = ParsedPacket{};
   const auto* ethernet = frame.header_at<EthernetHeader>(0);
   if (ethernet == nullptr) {
     return DropReason::kEthernetShort;
