@@ -64,6 +64,18 @@ api::Request request_of(const CommandLine& line) {
   return request;
 }
 
+// The dataplane's page ends where a slice of its table does, so it may be longer than was asked
+// for. Says whether there were more than `most`.
+bool cut(google::protobuf::RepeatedPtrField<ballast::api::ConnectionInfo>& connections,
+         uint64_t most) {
+  const auto count = static_cast<uint64_t>(connections.size());
+  if (count <= most) {
+    return false;
+  }
+  connections.DeleteSubrange(static_cast<int>(most), static_cast<int>(count - most));
+  return true;
+}
+
 }  // namespace
 
 ExitCode list_connections(const CommandLine& line, Session& session, Report& report) {
@@ -73,15 +85,16 @@ ExitCode list_connections(const CommandLine& line, Session& session, Report& rep
   uint64_t left = line.all ? std::numeric_limits<uint64_t>::max() : line.limit;
   for (;;) {
     filter.set_limit(static_cast<uint32_t>(std::min(left, kPage)));
-    const auto answer = session.ask(request);
+    auto answer = session.ask(request);
     if (!answer) {
       return output.fail(answer.error());
     }
-    const auto& page = answer->list_connections().page();
+    auto& page = *answer->mutable_list_connections()->mutable_page();
+    const bool more = cut(*page.mutable_connections(), left);
     output.page(page);
-    left -= std::min(left, static_cast<uint64_t>(page.connections_size()));
+    left -= static_cast<uint64_t>(page.connections_size());
     const std::string& next = page.next_cursor();
-    if (next.empty()) {
+    if (next.empty() && !more) {
       output.end(true);
       return ExitCode::kOk;
     }
