@@ -18,7 +18,7 @@ tl::expected<KernelSilence, std::string> KernelSilence::impose(
   nft_ctx_buffer_output(context.get());
   const std::string rules = fmt::format(
       "table netdev ballast-{0} {{ flags owner; chain ingress {{ "
-      "type filter hook ingress device \"{0}\" priority -500; policy drop; }} }}",
+      "type filter hook ingress device \"{0}\" priority -500; policy drop; }}; }}",
       kernel_interface);
   if (nft_run_cmd_from_buffer(context.get(), rules.c_str()) != 0) {
     return tl::unexpected(
