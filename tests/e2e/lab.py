@@ -10,7 +10,6 @@ Everything a Lab makes has a name of its own, so that several may run at once, a
 
 import contextlib
 import ctypes
-import itertools
 import json
 import os
 import pathlib
@@ -49,6 +48,11 @@ def wait_until(condition, seconds=10.0, what="condition"):
         time.sleep(0.02)
 
 
+def figure(**values):
+    """One line of what a test measured or counted, for people and for the closing note of a release."""
+    print("FIGURE " + " ".join(f"{name}={value}" for name, value in values.items()), flush=True)
+
+
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -65,7 +69,7 @@ class Process:
     """A program in a namespace; its output goes to a file."""
 
     def __init__(self, name, command, log):
-        self.name, self.log = name, log
+        self.name, self.log, self.ended_by_us = name, log, False
         with open(log, "ab") as out:
             self.popen = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
@@ -78,12 +82,10 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
-    def send(self, number):
-        self.popen.send_signal(number)
-
     def stop(self, number=signal.SIGTERM, seconds=10):
         """Ends it, with all that it started, and returns its exit code; negative for a signal."""
         if self.running():
+            self.ended_by_us = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)  # start_new_session made it the leader of a group of its own
             try:
@@ -102,9 +104,8 @@ class Lab:
         self.server_names = [f"rs{i + 1}" for i in range(servers)]
         self.id = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(2)}"
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.id}-"))
-        self.processes = {}
+        self.processes, self.all_processes = {}, []  # the last one of each name, and every one
         self.namespaces = []
-        self._serial = itertools.count()
 
     # --- life
     def __enter__(self):
@@ -125,7 +126,7 @@ class Lab:
     def destroy(self):
         old = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the clean-up
         try:
-            for process in reversed(list(self.processes.values())):
+            for process in reversed(self.all_processes):
                 process.stop(signal.SIGKILL)
             for namespace in self.namespaces:
                 run("ip", "netns", "del", namespace, check=False)
@@ -149,7 +150,11 @@ class Lab:
         log = self.dir / f"{process_name}.log"
         process = Process(process_name, ["ip", "netns", "exec", self.ns(name), *command], log)
         self.processes[process_name] = process
+        self.all_processes.append(process)
         return process
+
+    def mac(self, name, interface):
+        return json.loads(self.ip(name, "-j", "link", "show", interface).stdout)[0]["address"]
 
     def sysctl(self, name, **values):
         for key, value in values.items():
@@ -322,10 +327,6 @@ addresses = ["10.9.0.10/24", "fd00:9::10/64"]
         home = self.dir / f"nginx-{name}"
         (home / "html").mkdir(parents=True, exist_ok=True)
         (home / "html" / "name").write_text(name + "\n")
-        big = home / "html" / "big"
-        if not big.exists():
-            with open(big, "wb") as file:
-                file.truncate(100 * 1000 * 1000)
         (home / "nginx.conf").write_text(f"""
 daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1;
 events {{ worker_connections 4096; }}
@@ -336,10 +337,10 @@ http {{
     listen 80 backlog=4096; listen [::]:80 backlog=4096; root {home}/html;
     location /health {{ return 200 "ok\\n"; }}
     location /upload {{ dav_methods PUT; }}
+    location = /big {{ alias {self.dir}/big; }}
   }}
 }}
 """)
-        # In this file's nginx a PUT needs the dav module, which Debian's nginx-light has.
         (home / "html" / "upload").mkdir(exist_ok=True)
         os.chmod(self.dir, 0o755)
         for path in [home, *home.rglob("*")]:
