@@ -27,5 +27,6 @@ function(ballast_unit_tests folder)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} ballast_warnings GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} TEST_PREFIX "unit/${folder}/" DISCOVERY_MODE PRE_TEST
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}  # tests read conf/
                        DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()

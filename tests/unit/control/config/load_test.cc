@@ -26,7 +26,7 @@ using testing::StartsWith;
 
 // From this file's own place in the tree: tests/unit/control/config/.
 const std::string kSample =
-    std::filesystem::path(__FILE__).parent_path() / "../../../../conf/ballast.toml";
+    "conf/ballast.toml";
 
 LoadErrors errors_of(std::string_view text) {
   const auto loaded = parse_configuration(text, "b.toml", Capabilities{});
