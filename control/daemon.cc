@@ -219,6 +219,7 @@ void Daemon::on_kernel_change(const netlink::KernelChanges& changes) {
   const bool began = changes.everything;
   if (began || changes.links || changes.addresses) {
     update_ports();
+    join_groups();
   }
   if (began || changes.links || !changes.routes.empty()) {
     update_routes(changes);
@@ -296,6 +297,25 @@ void Daemon::update_neighbors(const std::set<netlink::NextHop>& changed) {
     } else {
       link_->remove(fmt::format("neighbor/{}/{}", next_hop.link, next_hop.address.to_string()));
     }
+  }
+}
+
+// Of the IPv6 VIPs, on every twin that is there.
+void Daemon::join_groups() {
+  std::set<IpAddress> groups;
+  for (const VipSettings& vip : all_vips(configuration_)) {
+    if (vip.address.is_v6()) {
+      groups.insert(netlink::solicited_node_group(vip.address));
+    }
+  }
+  std::set<int> links;
+  for (const std::string& twin : twins_) {
+    if (const netlink::Link* link = mirror_->state().link_named(twin)) {
+      links.insert(link->index);
+    }
+  }
+  for (const std::string& problem : groups_.set(links, groups)) {
+    spdlog::warn("{}", problem);
   }
 }
 

@@ -31,6 +31,7 @@
 #include "control/dataplane_link/next_hops.h"
 #include "control/netlink/interface_setup.h"
 #include "control/netlink/mirror.h"
+#include "control/netlink/multicast_groups.h"
 #include "control/netlink/resolver.h"
 #include "healthcheck/monitor.h"
 
@@ -86,6 +87,7 @@ class Daemon : private ControlHandler {
   void update_neighbors(const std::set<netlink::NextHop>& changed);
   void follow_next_hops();
   void set_interfaces();
+  void join_groups();
   [[nodiscard]] bool is_wanted(const netlink::NextHop& next_hop) const;
 
   // --- the configuration (daemon_reload.cc)
@@ -146,6 +148,8 @@ class Daemon : private ControlHandler {
   std::set<netlink::NextHop> server_hops_;
   std::deque<netlink::NextHop>
       needed_hops_;  // that the dataplane asked for; the oldest are forgotten
+
+  netlink::MulticastGroups groups_;
 
   std::unique_ptr<netlink::Mirror> mirror_;
   std::unique_ptr<netlink::Resolver> resolver_;

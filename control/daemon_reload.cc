@@ -97,6 +97,7 @@ void Daemon::adopt(LoadedConfiguration loaded) {
   set_interfaces();
   if (!twins_.empty() && mirror_->complete()) {
     follow_next_hops();
+    join_groups();
   }
   // Health may have changed between the question and the answer.
   update_services();

@@ -24,9 +24,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-// From this file's own place in the tree: tests/unit/control/config/.
-const std::string kSample =
-    "conf/ballast.toml";
+// Tests run in the root of the tree.
+const std::string kSample = "conf/ballast.toml";
 
 LoadErrors errors_of(std::string_view text) {
   const auto loaded = parse_configuration(text, "b.toml", Capabilities{});
