@@ -10,14 +10,17 @@ class TokenBucket {
  public:
   // `per_second` 0 lets nothing through. The bucket starts full.
   TokenBucket(uint32_t per_second, uint32_t burst)
-      : per_second_(per_second), capacity_(uint64_t{burst} * kUnit), tokens_(capacity_) {}
+      : per_second_(per_second),
+        capacity_(per_second == 0 ? 0 : uint64_t{burst} * kUnit),
+        full_after_ns_(per_second == 0 ? 0 : capacity_ / per_second + 1),
+        tokens_(capacity_) {}
 
   // Whether one more may pass at `now_ns`; time that goes back is taken as standing still.
   bool take(uint64_t now_ns) {
     if (now_ns > last_ns_) {
-      // A pause of more than ten seconds fills any sensible bucket; the clamp keeps the product
-      // within 64 bits.
-      const uint64_t elapsed_ns = std::min<uint64_t>(now_ns - last_ns_, 10 * kUnit);
+      // No pause is longer than what fills an empty bucket: the product is then at most its
+      // capacity and one second's tokens, which 64 bits hold whatever the rate.
+      const uint64_t elapsed_ns = std::min(now_ns - last_ns_, full_after_ns_);
       tokens_ = std::min(capacity_, tokens_ + elapsed_ns * per_second_);
       last_ns_ = now_ns;
     }
@@ -33,6 +36,7 @@ class TokenBucket {
 
   uint64_t per_second_;
   uint64_t capacity_;
+  uint64_t full_after_ns_;  // an empty bucket
   uint64_t tokens_;
   uint64_t last_ns_ = 0;
 };
