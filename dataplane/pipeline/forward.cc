@@ -163,12 +163,27 @@ void Pipeline::send_to_server(Packet& packet, const Slot& slot, ServerIndex serv
 }
 
 void Pipeline::send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop) {
-  const PortState& port = snapshot_->ports[index(out_port)];
+  packet.out_port = out_port;
+  const Neighbor neighbor = around_.neighbors.get(next_hop);
+  if (neighbor.state != NeighborState::kReachable) {
+    around_.requests.need(next_hop, now_ns_);  // one that failed may have come back
+  }
+  if (neighbor.state != NeighborState::kUnknown || !snapshot_->ports[index(out_port)].up) {
+    return deliver(packet, neighbor);
+  }
+  if (!waiting_.admit(packet, next_hop, now_ns_)) {
+    return drop(packet, DropReason::kNeighborQueueFull);
+  }
+  packet.verdict = Verdict::kHold;
+}
+
+// To the next hop on the packet's `out_port`, as far as it can be had. A packet waits for an
+// unknown one no longer when it comes here.
+void Pipeline::deliver(Packet& packet, const Neighbor& neighbor) {
+  const PortState& port = snapshot_->ports[index(packet.out_port)];
   if (!port.up) {
     return drop(packet, DropReason::kPortDown);
   }
-  const Neighbor neighbor = around_.neighbors.get(next_hop);
-  packet.out_port = out_port;
   switch (neighbor.state) {
     case NeighborState::kReachable:
       if (is_ours(neighbor.mac)) {
@@ -178,14 +193,8 @@ void Pipeline::send_to_neighbor(Packet& packet, PortIndex out_port, NeighborInde
       packet.verdict = Verdict::kTransmit;
       return;
     case NeighborState::kUnknown:
-      around_.requests.need(next_hop, now_ns_);
-      if (!waiting_.admit(packet, next_hop, now_ns_)) {
-        return drop(packet, DropReason::kNeighborQueueFull);
-      }
-      packet.verdict = Verdict::kHold;
-      return;
+      return drop(packet, DropReason::kNeighborTimeout);
     case NeighborState::kFailed:
-      around_.requests.need(next_hop, now_ns_);  // it may have come back
       return drop(packet, DropReason::kNeighborFailed);
   }
 }

@@ -96,17 +96,14 @@ void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
   if (waiting_.empty()) {
     return;
   }
+  Neighbor neighbor;  // read once for each guest: the main thread may change it at any time
   waiting_.sweep(
       [&](const WaitingRoom::Guest& guest) {
-        return now_ns >= guest.deadline_ns ||
-               around_.neighbors.get(guest.next_hop).state != NeighborState::kUnknown;
+        neighbor = around_.neighbors.get(guest.next_hop);
+        return now_ns >= guest.deadline_ns || neighbor.state != NeighborState::kUnknown;
       },
       [&](WaitingRoom::Guest& guest) {
-        if (around_.neighbors.get(guest.next_hop).state == NeighborState::kUnknown) {
-          drop(guest.packet, DropReason::kNeighborTimeout);
-        } else {
-          send_to_neighbor(guest.packet, guest.packet.out_port, guest.next_hop);
-        }
+        deliver(guest.packet, neighbor);
         release(guest.packet);
       });
 }

@@ -101,6 +101,7 @@ class Pipeline {
   void classify_ip(Packet& packet, Slot& slot);
   void classify_for_vip(Packet& packet, Slot& slot);
   void enter_flow(Packet& packet, Slot& slot, const FlowKey& key);
+  [[nodiscard]] bool reaches(const Packet& packet, const LocalAddress& vip) const;
   [[nodiscard]] bool holds(const LocalAddress& vip) const {
     return (held_leases_ >> static_cast<unsigned>(vip.lease) & 1) != 0;
   }
@@ -117,6 +118,7 @@ class Pipeline {
   void forward_icmp_error(Packet& packet, Slot& slot);
   void send_to_server(Packet& packet, const Slot& slot, ServerIndex server);
   void send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop);
+  void deliver(Packet& packet, const Neighbor& neighbor);
   [[nodiscard]] bool is_ours(const MacAddress& mac) const;
   [[nodiscard]] uint32_t timeout_of(const Connection& connection) const;
   void on_connection_end(const Connection& connection, ConnectionEnd end);
