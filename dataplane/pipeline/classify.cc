@@ -17,12 +17,22 @@ FrameBuffer buffer_of(const Packet& packet) {
   return {.data = packet.data, .length = packet.size, .capacity = packet.capacity};
 }
 
+// Whether a NIC hashes this packet by the four-tuple of its flow. An ICMP error's flow is that of
+// the packet it quotes; fragments, the first included, and what has extension headers (which many
+// cards do not look behind) are hashed by their addresses alone.
+bool is_hashed_by_ports(const ParsedPacket& parsed) {
+  return parsed.kind == PacketKind::kTransport && !parsed.fragment &&
+         (parsed.family == Family::kIpv4 ||
+          parsed.transport_offset == parsed.network_offset + sizeof(Ipv6Header));
+}
+
 }  // namespace
 
 void Pipeline::classify(Packet& packet, Slot& slot) {
   const EthernetHeader& ethernet = ethernet_of(packet);
   const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
-  if (slot.parsed.vlan_id != 0) {  // VLAN 0 is a priority tag, IEEE 802.1Q
+  // VLAN 0 is a priority tag (IEEE 802.1Q); behind it may be a tag that names a VLAN.
+  if (slot.parsed.vlan_id != 0 || slot.parsed.vlan_tags > 1) {
     return drop(packet, DropReason::kVlanUnexpected);
   }
   if (ethernet.source == port_mac) {
@@ -62,6 +72,9 @@ void Pipeline::classify_arp(Packet& packet, Slot& slot) {
   if (!holds(*local)) {
     return drop(packet, DropReason::kVipNotOwned);
   }
+  if (!slot.parsed.multicast_frame && !reaches(packet, *local)) {
+    return drop(packet, DropReason::kNotForUs);
+  }
   FrameBuffer frame = buffer_of(packet);
   const DropReason reason = answer_arp(frame, slot.parsed, mac_of(*local, packet.in_port));
   if (reason != DropReason::kNone) {
@@ -83,6 +96,9 @@ void Pipeline::classify_neighbor_discovery(Packet& packet, Slot& slot) {
   if (!holds(*local)) {
     return drop(packet, DropReason::kVipNotOwned);
   }
+  if (!slot.parsed.multicast_frame && !reaches(packet, *local)) {
+    return drop(packet, DropReason::kNotForUs);
+  }
   FrameBuffer frame = buffer_of(packet);
   const DropReason reason =
       answer_neighbor_solicitation(frame, slot.parsed, mac_of(*local, packet.in_port), NaFlags{});
@@ -90,6 +106,13 @@ void Pipeline::classify_neighbor_discovery(Packet& packet, Slot& slot) {
     return drop(packet, reason);
   }
   answer(packet, frame);
+}
+
+// Whether a unicast frame is addressed to the port, or to the MAC that the VIP is answered with.
+bool Pipeline::reaches(const Packet& packet, const LocalAddress& vip) const {
+  const MacAddress& destination = ethernet_of(packet).destination;
+  return destination == snapshot_->ports[index(packet.in_port)].mac ||
+         destination == mac_of(vip, packet.in_port);
 }
 
 void Pipeline::classify_ip(Packet& packet, Slot& slot) {
@@ -106,7 +129,7 @@ void Pipeline::classify_ip(Packet& packet, Slot& slot) {
     if (!holds(*local)) {
       return drop(packet, DropReason::kVipNotOwned);
     }
-    if (frame_destination != port_mac && frame_destination != local->virtual_mac) {
+    if (!reaches(packet, *local)) {
       return drop(packet, DropReason::kNotForUs);
     }
     slot.vip = local;
@@ -157,9 +180,7 @@ void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
 
 void Pipeline::enter_flow(Packet& packet, Slot& slot, const FlowKey& key) {
   if (!packet.handed_over) {
-    // What the NIC hashed is the packet's own four-tuple: an ICMP error's flow is that of the
-    // packet it quotes.
-    const bool hash_is_of_flow = packet.has_rss_hash && slot.parsed.kind == PacketKind::kTransport;
+    const bool hash_is_of_flow = packet.has_rss_hash && is_hashed_by_ports(slot.parsed);
     const WorkerIndex owner =
         hash_is_of_flow ? around_.steering.owner(packet.rss_hash) : around_.steering.owner(key);
     if (owner != worker_) {
