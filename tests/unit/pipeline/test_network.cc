@@ -1,0 +1,342 @@
+#include "tests/unit/pipeline/test_network.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "dataplane/scheduler/scheduler_list.h"
+
+namespace ballast::testing {
+namespace {
+
+constexpr uint32_t kMostServers = 64;
+constexpr FlowHashKey kHashKey{{1, 22, 333, 4444, 55555, 666666}};
+constexpr size_t kTailroom = 1700;
+
+MacAddress mac_of_server(int number) {
+  return mac_address(fmt::format("02:00:00:00:00:a{}", number));
+}
+
+IpAddress address_of_server(const Family4or6& family, int number) {
+  return ip_address(family.server_prefix + std::to_string(number));
+}
+
+}  // namespace
+
+const std::vector<Family4or6>& both_families() {
+  static const std::vector<Family4or6> kFamilies{
+      {"ipv4", "198.51.100.7", "192.0.2.10", "192.0.2.20", "203.0.113.1", "203.0.113.2",
+       "10.0.0.1"},
+      {"ipv6", "2001:db8:1::7", "2001:db8::10", "2001:db8::20", "2001:db8:f::1", "2001:db8:f::2",
+       "2001:db8:a::1"}};
+  return kFamilies;
+}
+
+int Outcome::server() const {
+  if (verdict != Verdict::kTransmit || reason != DropReason::kNone || frame.size() < 14) {
+    return 0;
+  }
+  for (int number = 1; number <= 3; ++number) {
+    if (std::equal(frame.bytes.begin(), frame.bytes.begin() + 6,
+                   mac_of_server(number).bytes().begin())) {
+      return number;
+    }
+  }
+  return 0;
+}
+
+void PrintTo(const Outcome& outcome, std::ostream* out) {
+  static constexpr std::string_view kVerdicts[] = {"drop", "transmit", "kernel", "hand over",
+                                                   "hold"};
+  *out << fmt::format("{} ({}) port {} owner {}", kVerdicts[static_cast<size_t>(outcome.verdict)],
+                      name_of(outcome.reason), index(outcome.out_port), index(outcome.owner));
+  PrintTo(outcome.frame, out);
+}
+
+TestNetwork::TestNetwork(Options options) : steering_(kMicrosoftRssKey, options.workers) {
+  snapshot.generation = 1;
+  snapshot.ports = {{mac_address(kBalancerMac), 1500, true}, {mac_address(kLanMac), 1500, true}};
+  snapshot.own_macs = {mac_address(kVirtualMac), mac_address(kBalancerMac), mac_address(kLanMac)};
+  snapshot.lease_slots = 2;
+  snapshot.routes = std::make_shared<const RouteTable>();
+  snapshot.servers.resize(1);
+  leases.deadline_ns[0].store(kLeaseNeverEnds);
+  set_lease(kLeaseNeverEnds);
+  for (const Family4or6& family : both_families()) {
+    addresses_.push_back({.address = ip_address(family.vip), .virtual_mac = {}});
+    addresses_.push_back({.address = ip_address(family.leased_vip),
+                          .lease = LeaseSlot{1},
+                          .virtual_mac = mac_address(kVirtualMac)});
+    addresses_.push_back({.address = ip_address(family.node), .role = AddressRole::kNode, .virtual_mac = {}});
+  }
+  snapshot.addresses = std::make_shared<const AddressTable>(addresses_);
+  add_service("web", IpProtocol::kTcp, 80, "rr", {1, 1, 1});
+  add_service("dns", IpProtocol::kUdp, 53, "rr", {1, 1, 1});
+  add_service("api", IpProtocol::kTcp, 8080, "wrr", {5, 1, 1});
+  for (int number = 1; number <= 3; ++number) {
+    set_neighbor(number, NeighborState::kReachable);
+  }
+  for (uint16_t worker = 0; worker < options.workers; ++worker) {
+    Worker& one = *workers_.emplace_back(std::make_unique<Worker>(kMostServers));
+    one.pipeline = std::make_unique<Pipeline>(
+        PipelineSettings{.worker = WorkerIndex{worker},
+                         .connections = options.connections,
+                         .flow_hash_key = kHashKey,
+                         .punt = options.punt,
+                         .answers_per_second = options.answers_per_second,
+                         .max_pools = 16},
+        PipelineSurroundings{steering_, neighbors_, leases, *this, one.servers, one.counters,
+                             one.requests, process_memory()});
+  }
+}
+
+TestNetwork::~TestNetwork() {
+  EXPECT_EQ(wrong_accounts(), "");
+}
+
+void TestNetwork::add_service(const std::string& name, IpProtocol protocol, uint16_t port,
+                              std::string_view scheduler, const std::vector<uint32_t>& weights) {
+  auto service = std::make_shared<VirtualService>();
+  service->name = name;
+  const auto position = static_cast<uint32_t>(snapshot.services.size());
+  service->ipv4.index = PoolIndex{2 * position};
+  service->ipv6.index = PoolIndex{2 * position + 1};
+  snapshot.services.push_back(service);
+  services_[name] = service;
+  weights_[name] = weights;
+  schedulers_[name] = scheduler;
+  for (const Family4or6& family : both_families()) {
+    for (int number = 1; number <= 3; ++number) {
+      const IpAddress address = address_of_server(family, number);
+      snapshot.servers.push_back({.address = address,
+                                  .port = {},
+                                  .accepts_connections = true,
+                                  .out_port = kLan,
+                                  .next_hop = neighbors_.intern(kLan, address),
+                                  .service = service.get()});
+    }
+    for (const std::string& vip : {family.vip, family.leased_vip}) {
+      listeners_.push_back({{ip_address(vip), Big16::from_host(port), protocol}, position});
+    }
+  }
+  snapshot.listeners = std::make_shared<const ServiceTable>(listeners_);
+  use_servers(name, {1, 2, 3});
+}
+
+std::vector<ServerIndex> TestNetwork::servers_of(std::string_view service, int number) const {
+  std::vector<ServerIndex> found;
+  for (uint32_t i = 1; i < snapshot.servers.size(); ++i) {
+    for (const Family4or6& family : both_families()) {
+      if (snapshot.servers[i].service == services_.at(std::string(service)).get() &&
+          snapshot.servers[i].address == address_of_server(family, number)) {
+        found.push_back(ServerIndex{i});
+      }
+    }
+  }
+  return found;
+}
+
+void TestNetwork::use_servers(std::string_view name, const std::vector<int>& numbers) {
+  std::vector<SchedulableServer> ipv4;
+  std::vector<SchedulableServer> ipv6;
+  for (const int number : numbers) {
+    for (const ServerIndex server : servers_of(name, number)) {
+      const IpAddress& address = snapshot.servers[index(server)].address;
+      (address.is_v4() ? ipv4 : ipv6)
+          .push_back({server,
+                      address,
+                      {},
+                      weights_.at(std::string(name))[static_cast<size_t>(number - 1)]});
+    }
+  }
+  const SchedulerDescription* kind = find_scheduler(schedulers_.at(std::string(name)));
+  for (const auto& [pool, servers] :
+       {std::pair(&service(name).ipv4, &ipv4), std::pair(&service(name).ipv6, &ipv6)}) {
+    std::shared_ptr<Scheduler> scheduler = kind->make();
+    scheduler->set_servers(*servers);
+    pool->scheduler = scheduler;
+  }
+}
+
+NeighborIndex TestNetwork::neighbor_of(int server, bool v4) const {
+  return neighbors_.find(kLan, address_of_server(both_families()[v4 ? 0 : 1], server));
+}
+
+void TestNetwork::set_neighbor(int server, const Neighbor& neighbor) {
+  neighbors_.set(neighbor_of(server, true), neighbor);
+  neighbors_.set(neighbor_of(server, false), neighbor);
+}
+
+void TestNetwork::set_neighbor(int server, NeighborState state) {
+  set_neighbor(
+      server,
+      Neighbor{state == NeighborState::kReachable ? mac_of_server(server) : MacAddress(), state});
+}
+
+void TestNetwork::add_address(const LocalAddress& address) {
+  addresses_.push_back(address);
+  snapshot.addresses = std::make_shared<const AddressTable>(addresses_);
+}
+
+// As a NIC with our key does it: by four-tuple where it sees the ports, by addresses alone for
+// fragments and behind extension headers, not at all for what is not IP.
+uint32_t TestNetwork::hash_of_nic(const Frame& frame, bool& hashed) const {
+  Frame copy = frame;
+  ParsedPacket parsed;
+  hashed = parse(copy.view(), parsed) == DropReason::kNone && parsed.network_length != 0 &&
+           parsed.kind != PacketKind::kArp && parsed.kind != PacketKind::kNotIp;
+  if (!hashed) {
+    return 0;
+  }
+  const ToeplitzHash toeplitz(steering_.key());
+  const bool plain = parsed.family == Family::kIpv4 ||
+                     parsed.transport_offset == parsed.network_offset + sizeof(Ipv6Header);
+  return parsed.kind == PacketKind::kTransport && !parsed.fragment && plain
+             ? toeplitz.hash(parsed.source, parsed.destination, parsed.source_port,
+                             parsed.destination_port)
+             : toeplitz.hash(parsed.source, parsed.destination);
+}
+
+Outcome TestNetwork::look_at(const Packet& packet) {
+  Outcome outcome{packet.verdict,
+                  packet.reason,
+                  {Bytes(packet.data, packet.data + packet.size)},
+                  packet.out_port,
+                  packet.owner};
+  ++tally_.by_verdict[packet.verdict];
+  ++tally_.by_reason[packet.reason];
+  if (packet.verdict != Verdict::kHold) {
+    std::erase_if(held_, [&packet](const Held& each) { return &each == packet.handle; });
+  }
+  return outcome;
+}
+
+std::vector<Outcome> TestNetwork::send_burst(const std::vector<Frame>& frames, How how) {
+  std::vector<Packet> burst;
+  for (const Frame& frame : frames) {
+    Held& held = held_.emplace_back(Held{ExactBuffer(frame.bytes, kTailroom)});
+    Packet packet;
+    packet.data = held.buffer.data();
+    packet.size = static_cast<uint16_t>(frame.size());
+    packet.capacity = static_cast<uint16_t>(frame.size() + kTailroom);
+    packet.frame_size = packet.size;
+    packet.in_port = how.port;
+    packet.handed_over = how.handed_over;
+    packet.handle = &held;
+    if (how.rss) {
+      packet.rss_hash = hash_of_nic(frame, packet.has_rss_hash);
+    }
+    burst.push_back(packet);
+  }
+  workers_[how.worker]->pipeline->process(burst, snapshot, now_ns_);
+  tally_.packets += burst.size();
+  std::vector<Outcome> outcomes;
+  for (const Packet& packet : burst) {
+    outcomes.push_back(look_at(packet));
+  }
+  return outcomes;
+}
+
+Outcome TestNetwork::send(const Frame& frame, How how) {
+  return send_burst({frame}, how).front();
+}
+
+Outcome TestNetwork::send_to_owner(const Frame& frame, How how) {
+  const Outcome outcome = send(frame, how);
+  if (outcome.verdict != Verdict::kHandOver) {
+    return outcome;
+  }
+  how.worker = index(outcome.owner);
+  how.handed_over = true;
+  return send(frame, how);
+}
+
+std::vector<Outcome> TestNetwork::pass(uint64_t nanoseconds) {
+  std::vector<Outcome> released;
+  const uint64_t end = now_ns_ + nanoseconds;
+  while (now_ns_ < end) {
+    now_ns_ = std::min(now_ns_ + kSecond, end);
+    for (const auto& worker : workers_) {
+      // More than the budget of one tick may end in one second; the program ticks a thousand times.
+      for (int tick = 0; tick < 32; ++tick) {
+        worker->pipeline->tick(snapshot, now_ns_, [&](Packet& packet) {
+          --tally_.by_verdict[Verdict::kHold];
+          --tally_.by_reason[DropReason::kNone];
+          released.push_back(look_at(packet));
+        });
+      }
+    }
+  }
+  return released;
+}
+
+uint64_t TestNetwork::drops(DropReason reason) const {
+  uint64_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->counters.drops[static_cast<size_t>(reason)].read();
+  }
+  return sum;
+}
+
+std::string TestNetwork::wrong_accounts() const {
+  uint64_t packets = 0;
+  uint64_t handed_over = 0;
+  for (const auto& worker : workers_) {
+    packets += worker->counters.packets.read();
+    handed_over += worker->counters.handed_over.read();
+  }
+  if (packets != tally_.packets) {
+    return fmt::format("{} packets counted, {} sent", packets, tally_.packets);
+  }
+  const auto of = [](const auto& map, auto key) {
+    const auto found = map.find(key);
+    return found == map.end() ? uint64_t{0} : found->second;
+  };
+  if (handed_over != of(tally_.by_verdict, Verdict::kHandOver)) {
+    return fmt::format("{} hand-overs counted", handed_over);
+  }
+  if (held_.size() != of(tally_.by_verdict, Verdict::kHold)) {
+    return fmt::format("{} buffers are held by the pipelines, {} packets wait", held_.size(),
+                       of(tally_.by_verdict, Verdict::kHold));
+  }
+  // A refused packet has its reason, and leaves as the answer to itself; all that is dropped has
+  // one; nothing else does.
+  for (size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    if (reason != DropReason::kNone && drops(reason) != of(tally_.by_reason, reason)) {
+      return fmt::format("{}: counted {} times, is the reason of {} packets", name_of(reason),
+                         drops(reason), of(tally_.by_reason, reason));
+    }
+  }
+  return {};
+}
+
+const Connection* TestNetwork::connection(const FlowKey& flow, uint16_t worker) const {
+  const Connection* found = nullptr;
+  for (ConnectionIndex cursor = 0;;) {
+    cursor = connections(worker).visit(
+        cursor, 1000, [&](const Connection& each) { found = each.key == flow ? &each : found; });
+    if (cursor == 0) {
+      return found;
+    }
+  }
+}
+
+uint32_t TestNetwork::active_connections(ServerIndex server) const {
+  uint32_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->servers[server].active.read();
+  }
+  return sum;
+}
+
+uint32_t TestNetwork::inactive_connections(ServerIndex server) const {
+  uint32_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->servers[server].inactive.read();
+  }
+  return sum;
+}
+
+}  // namespace ballast::testing

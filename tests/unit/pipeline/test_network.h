@@ -1,0 +1,195 @@
+// A small network around pipelines that run on plain memory:
+//
+//   client 198.51.100.7, 2001:db8:1::7 -- port 0 [ balancer ] port 1 -- servers 1, 2, 3
+//
+//   VIPs      192.0.2.10, 2001:db8::10   without VRRP (lease slot 0), answered with the port's MAC
+//             192.0.2.20, 2001:db8::20   lease slot 1, with a virtual MAC
+//   services  web tcp/80 (rr), dns udp/53 (rr), api tcp/8080 (wrr, weights 5, 1, 1), on every VIP
+//   servers   10.0.0.11-13 and 2001:db8:a::11-13, of every service; server n has MAC 02:..:a<n>
+//   node      203.0.113.2, 2001:db8:f::2
+//
+// A test sends frames in and looks at what becomes of each; the network keeps the time, and the
+// books: every packet must end with exactly one verdict, and every drop in exactly one counter.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "dataplane/api/lease_page.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "tests/unit/packet_builder.h"
+
+namespace ballast::testing {
+
+inline constexpr PortIndex kWan{0};
+inline constexpr PortIndex kLan{1};
+inline constexpr std::string_view kLanMac = "02:00:00:00:00:2b";
+inline constexpr std::string_view kVirtualMac = "00:00:5e:00:01:33";
+inline constexpr uint64_t kSecond = 1'000'000'000;
+inline constexpr uint64_t kMillisecond = 1'000'000;
+
+// The same conversation in both families.
+struct Family4or6 {
+  std::string name;
+  std::string client;
+  std::string vip;         // without VRRP
+  std::string leased_vip;  // of lease slot 1
+  std::string router;
+  std::string node;
+  std::string server_prefix;  // of the server's address, its number follows
+  [[nodiscard]] bool is_v4() const { return name == "ipv4"; }
+};
+const std::vector<Family4or6>& both_families();
+
+// What became of a packet.
+struct Outcome {
+  Verdict verdict = Verdict::kDrop;
+  DropReason reason = DropReason::kNone;
+  Frame frame;  // as it would leave
+  PortIndex out_port{};
+  WorkerIndex owner{};
+
+  // The number of the server that it goes to; 0: to none.
+  [[nodiscard]] int server() const;
+};
+void PrintTo(const Outcome& outcome, std::ostream* out);
+
+class TestNetwork : public ServerLoads {
+ public:
+  struct Options {
+    uint16_t workers = 1;
+    ConnectionLimits connections{.trusted = 1000, .untrusted = 500};
+    PuntLimits punt;
+    uint32_t answers_per_second = 1000;
+  };
+  explicit TestNetwork(Options options);
+  TestNetwork() : TestNetwork(Options{}) {}
+  ~TestNetwork() override;
+  TestNetwork(const TestNetwork&) = delete;
+  TestNetwork& operator=(const TestNetwork&) = delete;
+
+  struct How {
+    PortIndex port = kWan;
+    uint16_t worker = 0;
+    bool handed_over = false;
+    bool rss = false;  // the NIC has hashed it, as a NIC does
+  };
+  Outcome send(const Frame& frame, How how);
+  Outcome send(const Frame& frame) { return send(frame, How{}); }
+  Outcome send(const PacketBuilder& builder) { return send(builder.build()); }
+  std::vector<Outcome> send_burst(const std::vector<Frame>& frames, How how);
+  std::vector<Outcome> send_burst(const std::vector<Frame>& frames) {
+    return send_burst(frames, How{});
+  }
+  // To where it comes in, and on to its owner.
+  Outcome send_to_owner(const Frame& frame, How how);
+
+  // Time goes on, in steps of at most a second, with a tick of every worker after each; what
+  // waited and left comes back.
+  std::vector<Outcome> pass(uint64_t nanoseconds);
+  [[nodiscard]] uint64_t now() const { return now_ns_; }
+
+  // ---- what a test may change between two packets
+  ForwardingSnapshot snapshot;
+  LeasePage leases{};
+  VirtualService& service(std::string_view name) { return *services_.at(std::string(name)); }
+  // Of a service, by the server's number, one of each family.
+  std::vector<ServerIndex> servers_of(std::string_view service, int number) const;
+  // The scheduler gets only those servers of both families that are named here.
+  void use_servers(std::string_view service, const std::vector<int>& numbers);
+  void set_neighbor(int server, NeighborState state);
+  void set_neighbor(int server, const Neighbor& neighbor);
+  void set_lease(uint64_t deadline_ns) { leases.deadline_ns[1].store(deadline_ns); }
+  void add_address(const LocalAddress& address);
+
+  // ---- what can be seen
+  [[nodiscard]] uint64_t drops(DropReason reason) const;
+  [[nodiscard]] const WorkerCounters& counters(uint16_t worker = 0) const {
+    return workers_[worker]->counters;
+  }
+  [[nodiscard]] const ServerCounters& server_counters(ServerIndex server,
+                                                      uint16_t worker = 0) const {
+    return workers_[worker]->servers[server];
+  }
+  [[nodiscard]] const ConnectionTable& connections(uint16_t worker = 0) const {
+    return workers_[worker]->pipeline->connections();
+  }
+  // The one connection of this flow; null when there is none.
+  [[nodiscard]] const Connection* connection(const FlowKey& flow, uint16_t worker = 0) const;
+  bool take_request(NeighborIndex& neighbor) { return workers_[0]->requests.take(neighbor); }
+  [[nodiscard]] NeighborIndex neighbor_of(int server, bool v4) const;
+  [[nodiscard]] const Steering& steering() const { return steering_; }
+  // Empty, or what does not add up.
+  [[nodiscard]] std::string wrong_accounts() const;
+
+  [[nodiscard]] uint32_t active_connections(ServerIndex server) const override;
+  [[nodiscard]] uint32_t inactive_connections(ServerIndex server) const override;
+
+ private:
+  struct Worker {
+    explicit Worker(uint32_t servers_capacity) : servers(servers_capacity) {}
+    WorkerCounters counters;
+    ServerCounterTable servers;
+    NeighborRequests requests;
+    std::unique_ptr<Pipeline> pipeline;
+  };
+  struct Held {
+    ExactBuffer buffer;
+  };
+  // What came back from the pipelines, by what became of it.
+  struct Tally {
+    uint64_t packets = 0;
+    std::map<Verdict, uint64_t> by_verdict;
+    std::map<DropReason, uint64_t> by_reason;
+    uint64_t released = 0;
+  };
+
+  void add_service(const std::string& name, IpProtocol protocol, uint16_t port,
+                   std::string_view scheduler, const std::vector<uint32_t>& weights);
+  Outcome look_at(const Packet& packet);
+  [[nodiscard]] uint32_t hash_of_nic(const Frame& frame, bool& hashed) const;
+
+  NeighborTable neighbors_{64};
+  Steering steering_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::map<std::string, std::shared_ptr<VirtualService>> services_;
+  std::map<std::string, std::vector<uint32_t>> weights_;
+  std::map<std::string, std::string> schedulers_;
+  std::vector<ServiceTable::Entry> listeners_;
+  std::vector<LocalAddress> addresses_;
+  std::list<Held> held_;
+  Tally tally_;
+  uint64_t now_ns_ = 1000 * kSecond;
+};
+
+// "ipv4", "ipv6": a test for each.
+class InBothFamilies : public ::testing::TestWithParam<Family4or6> {
+ protected:
+  const Family4or6& family = GetParam();
+  TestNetwork network;
+
+  [[nodiscard]] PacketBuilder from_client() const { return packet().ip(family.client, family.vip); }
+  // The client's segment, by flags; its SYN has sequence number 1000.
+  [[nodiscard]] PacketBuilder segment(uint16_t client_port, uint8_t flags,
+                                      uint16_t vip_port = 80) const {
+    return from_client().tcp(client_port, vip_port, flags).sequence((flags & kSyn) ? 1000 : 1001);
+  }
+  [[nodiscard]] FlowKey flow(uint16_t client_port, uint16_t vip_port = 80,
+                             IpProtocol protocol = IpProtocol::kTcp) const {
+    return {ip_address(family.client), ip_address(family.vip), Big16::from_host(client_port),
+            Big16::from_host(vip_port), protocol};
+  }
+};
+
+#define BALLAST_IN_BOTH_FAMILIES(suite)                                           \
+  INSTANTIATE_TEST_SUITE_P(Families, suite, ::testing::ValuesIn(both_families()), \
+                           [](const auto& instance) { return instance.param.name; })
+
+}  // namespace ballast::testing
