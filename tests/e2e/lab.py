@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -51,6 +52,23 @@ def wait_until(condition, seconds=10.0, what="condition"):
 def figure(**values):
     """One line of what a test measured or counted, for people and for the closing note of a release."""
     print("FIGURE " + " ".join(f"{name}={value}" for name, value in values.items()), flush=True)
+
+
+@contextlib.contextmanager
+def inside(namespace):
+    """This thread in another network namespace; a socket made here stays there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter(descriptor):
+        if libc.setns(descriptor, 0x40000000) != 0:  # CLONE_NEWNET
+            raise OSError(ctypes.get_errno(), "setns")
+
+    with open("/proc/thread-self/ns/net", "rb") as here, open(f"/run/netns/{namespace}", "rb") as there:
+        enter(there.fileno())
+        try:
+            yield
+        finally:
+            enter(here.fileno())
 
 
 def _die_with_parent():
@@ -214,13 +232,15 @@ class Lab:
     def socket(self):
         return self.dir / "run" / "ballastd.sock"
 
-    def write_dataplane_toml(self, **connections):
+    def write_dataplane_toml(self, more="", **connections):
+        """`more`: further lines of [dataplane]."""
         limits = {"trusted": 200000, "untrusted": 20000, **connections}
         (self.dir / "dataplane.toml").write_text(f"""
 [dataplane]
 workers = {self.workers}
 hugepages = false
 runtime_dir = "{self.dir}/run"
+{more}
 
 [connections]
 trusted = {limits["trusted"]}
@@ -293,6 +313,13 @@ addresses = ["10.9.0.10/24", "fd00:9::10/64"]
     def ctl(self, *words, check=True):
         return run(BIN / "ballastctl", "--socket", self.socket, *words, check=check)
 
+    def port_mac(self):
+        return self.ctl_json("status")["dataplane"]["ports"][0]["info"]["mac"]
+
+    def server_rows(self, service="web"):
+        """Address -> row of `service show`."""
+        return {row["address"]: row for row in self.ctl_json("service", "show", service)["services"][0]["servers"]}
+
     def ctl_json(self, *words):
         return json.loads(self.ctl(*words, "--json").stdout)
 
@@ -335,7 +362,7 @@ http {{
   proxy_temp_path {home}/p; fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;
   server {{
     listen 80 backlog=4096; listen [::]:80 backlog=4096; root {home}/html;
-    location /health {{ return 200 "ok\\n"; }}
+    location /health {{ if (-f {home}/sick) {{ return 503; }} return 200 "ok\\n"; }}
     location /upload {{ dav_methods PUT; }}
     location = /big {{ alias {self.dir}/big; }}
   }}
@@ -350,7 +377,21 @@ http {{
                    f"nginx on {name}")
         return process
 
+    def start_udp_echo(self, name, port=53):
+        """Answers each datagram to a VIP with the server's name and the datagram."""
+        process = self.spawn(name, f"udp-{name}", "/usr/bin/python3", ROOT / "tests" / "e2e" / "udp_echo.py", name, port,
+                             VIP4, VIP6)
+        wait_until(lambda: "ready" in process.output(), 10, f"the echo on {name}")
+        return process
+
     # --- the client
+    def client_socket(self, address, kind):
+        """A socket in the client's namespace, of the family of `address`."""
+        with inside(self.ns("client")):
+            made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+        made.settimeout(5)
+        return made
+
     def curl(self, url, *words, check=True, timeout=30):
         return self.exec("client", "curl", "-sS", "--max-time", timeout, *words, url, check=check, timeout=timeout + 10)
 

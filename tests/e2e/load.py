@@ -48,6 +48,7 @@ def main():
         while not stop.is_set() and time.monotonic() - began < LONGEST_RUN_SECONDS:
             vip = options.vip[turn % len(options.vip)]
             turn += 1
+            started = time.time()
             try:
                 name, error = request(vip, options.timeout), None
             except (OSError, ValueError) as problem:
@@ -55,7 +56,7 @@ def main():
             now = time.monotonic() - began
             with lock:
                 if error:
-                    failures.append({"at": round(now, 3), "vip": vip, "error": error})
+                    failures.append({"started": started, "vip": vip, "error": error})
                 else:
                     answers[name] += 1
                     successes.append(now)
@@ -69,7 +70,7 @@ def main():
     successes.sort()
     gap = max((b - a for a, b in zip(successes, successes[1:])), default=0.0)
     with open(options.report, "w", encoding="utf-8") as file:
-        json.dump({"requests": len(successes) + len(failures), "failed": len(failures), "failures": failures[:20],
+        json.dump({"requests": len(successes) + len(failures), "failed": len(failures), "failures": failures[:1000],
                    "answers": answers, "longest_gap_ms": round(gap * 1000)}, file)
 
 

@@ -97,8 +97,11 @@ def test_a_syn_leaves_as_it_came_but_for_its_mac_addresses(shared_lab, vip):
             return found if len(found) >= 2 else None
 
         came, went = wait_until(two_syns, 10, "the SYN on its two ways")[:2]
-    print(capture.as_text(f"dst host {vip} and tcp dst port 80", verbose=True, count=2))
-    lb_mac = shared_lab.ctl_json("status")["dataplane"]["ports"][0]["info"]["mac"]
+    family = "ipv6" if ":" in vip else "ip"
+    print(capture.as_text(f"{family}.dst == {vip} and tcp.flags.syn == 1", "eth.src", "eth.dst", f"{family}.src",
+                          f"{family}.dst", "ipv6.hlim" if ":" in vip else "ip.ttl", "ip.checksum", "tcp.srcport",
+                          "tcp.dstport", "tcp.seq_raw", "tcp.checksum"))
+    lb_mac = shared_lab.port_mac()
     assert came.destination_mac == went.source_mac == lb_mac
     assert came.source_mac == shared_lab.mac("client", "eth0")
     assert went.destination_mac in [shared_lab.mac(name, "eth0") for name in shared_lab.server_names]

@@ -1,15 +1,13 @@
 """Frames: captured, taken apart, and made by hand."""
 
-import ctypes
 import ipaddress
-import os
 import secrets
 import signal
 import socket
 import struct
 import time
 
-from lab import run, wait_until
+from lab import inside, run, wait_until
 
 
 class Frame:
@@ -50,23 +48,20 @@ def parse(data):
 
 
 class Capture:
-    """tcpdump in a namespace, from the first packet after `with` on."""
+    """What an interface sees, from `with` on, in a file that tshark reads."""
 
-    def __init__(self, lab, namespace, interface, what, direction=None):
+    def __init__(self, lab, namespace, interface, what):
         self.lab, self.namespace = lab, namespace
         self.file = lab.dir / f"{secrets.token_hex(3)}.pcap"
-        self.words = ["tcpdump", "-i", interface, "-U", "-n", "-s", "0", "-w", self.file]
-        if direction:
-            self.words += ["-Q", direction]
-        self.words.append(what)
+        self.words = ["dumpcap", "-P", "-q", "-i", interface, "-w", self.file, "-f", what]
 
     def __enter__(self):
-        self.process = self.lab.spawn(self.namespace, f"tcpdump-{self.file.stem}", *self.words)
-        wait_until(lambda: "listening on" in self.process.output(), 10, "tcpdump to listen")
+        self.process = self.lab.spawn(self.namespace, f"dumpcap-{self.file.stem}", *self.words)
+        wait_until(lambda: "File:" in self.process.output(), 10, "dumpcap to listen")
         return self
 
     def __exit__(self, *_):
-        time.sleep(0.2)  # what is on its way; nothing waits for a particular packet here
+        time.sleep(0.3)  # for what is on its way, and for what must not come
         self.process.stop(signal.SIGINT)
 
     def frames(self):
@@ -81,11 +76,10 @@ class Capture:
             at += 16 + length
         return found
 
-    def as_text(self, what="", verbose=False, count=None):
-        words = ["tcpdump", "-r", self.file, "-n", "-e"]
-        words += ["-v"] if verbose else []
-        words += ["-c", count] if count else []
-        return run(*words, what).stdout
+    def as_text(self, what, *fields):
+        """tshark's view: one line a packet, of the fields named."""
+        words = [word for field in fields for word in ("-e", field)]
+        return run("tshark", "-r", self.file, "-Y", what, "-T", "fields", "-E", "header=y", *words).stdout
 
 
 def checksum(data):
@@ -149,24 +143,8 @@ def packet(source, destination, protocol, payload, **options):
 
 
 def raw_socket(namespace, interface):
-    """An AF_PACKET socket inside of a namespace; the caller's own namespace stays what it is."""
-    # setns() is for one thread; this one comes back to where it was.
-    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-    try:
-        enter_namespace(there)
-        try:
-            made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-            made.bind((interface, 0))
-            return made
-        finally:
-            enter_namespace(here)
-    finally:
-        os.close(here)
-        os.close(there)
-
-
-def enter_namespace(descriptor):
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(descriptor, 0x40000000) != 0:  # CLONE_NEWNET
-        raise OSError(ctypes.get_errno(), "setns")
+    """An AF_PACKET socket in a namespace: sends and receives whole frames."""
+    with inside(namespace):
+        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        made.bind((interface, 0))
+        return made
