@@ -65,7 +65,8 @@ def show_logs(lab):
             print(f"\n---- {log.name}\n" + "\n".join(text.splitlines()[-60:]))
 
 
-def _lab(request):
+def new_lab(request):
+    """The body of a fixture: a lab, with the judgement at its end."""
     with Lab(port=request.config.option.port, workers=request.config.option.workers) as lab:
         yield lab
         faults = finish(lab)
@@ -77,12 +78,12 @@ def _lab(request):
 @pytest.fixture
 def lab(request):
     """A network of its own for one test; nothing runs in it yet."""
-    yield from _lab(request)
+    yield from new_lab(request)
 
 
 @pytest.fixture(scope="module")
 def shared_lab(request):
     """One network for all tests of a file, with everything running: for tests that leave it as they found it."""
-    for made in _lab(request):
+    for made in new_lab(request):
         made.start()
         yield made
