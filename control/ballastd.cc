@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "control/daemon.h"
+#include "control/log_level.h"
 
 namespace ballast::control {
 namespace {
@@ -18,24 +19,10 @@ namespace {
 constexpr int kRefused = 1;
 constexpr int kUsage = 2;
 
-spdlog::level::level_enum level_of(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-  }
-  return spdlog::level::info;
-}
-
 void start_logging(LogLevel level) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("ballastd"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n[%P] %v");
-  spdlog::set_level(level_of(level));
+  set_log_level(level);
   spdlog::flush_on(spdlog::level::info);
 }
 

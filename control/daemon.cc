@@ -4,17 +4,23 @@
 #include <random>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace ballast::control {
 namespace {
 
+constexpr std::chrono::seconds kRatePeriod{2};
 constexpr size_t kMostNeededHops = 10'000;
 constexpr std::string_view kSchedulerCapability = "scheduler/";
 constexpr std::string_view kModeCapability = "mode/";
 
 }  // namespace
+
+struct Daemon::Timers {
+  boost::asio::steady_timer rates;
+};
 
 tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io_context& loop,
                                                                  std::string file,
@@ -62,6 +68,7 @@ tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io
               [](const ballast::api::PortInfo& port) {
                 spdlog::warn("port {}: link is {}", port.name(), port.up() ? "up" : "down");
               }});
+  self.read_rates_now_and_then();
   return daemon;
 }
 
@@ -69,7 +76,8 @@ Daemon::Daemon(boost::asio::io_context& loop, std::string file, LoadedConfigurat
     : loop_(loop),
       file_(std::move(file)),
       configuration_(std::move(loaded.configuration)),
-      warnings_(std::move(loaded.warnings)) {
+      warnings_(std::move(loaded.warnings)),
+      timers_(new Timers{boost::asio::steady_timer(loop)}) {
   for (const std::string& warning : warnings_) {
     spdlog::warn("{}", warning);
   }
@@ -147,6 +155,27 @@ void Daemon::on_neighbor_needed(const ballast::api::NeighborNeeded& needed) {
   if (const auto asked = resolver_->ask(next_hop); !asked) {
     spdlog::warn("neighbour {} on {}: {}", needed.address(), needed.port(), asked.error());
   }
+}
+
+void Daemon::read_rates_now_and_then() {
+  timers_->rates.expires_after(kRatePeriod);
+  timers_->rates.async_wait([this](const boost::system::error_code& error) {
+    if (error) {
+      return;
+    }
+    read_rates_now_and_then();
+    if (!link_->connected()) {
+      return rates_.forget();
+    }
+    ballast::api::ClientFrame frame;
+    frame.mutable_get_statistics()->set_page_size(1);
+    link_->request(frame,
+                   [this](const tl::expected<ballast::api::ServerFrame, std::string>& answer) {
+                     if (answer) {
+                       rates_.read(answer->statistics(), std::chrono::steady_clock::now());
+                     }
+                   });
+  });
 }
 
 // ---------------------------------------------------------------- the servers

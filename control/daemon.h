@@ -33,6 +33,7 @@
 #include "control/netlink/mirror.h"
 #include "control/netlink/multicast_groups.h"
 #include "control/netlink/resolver.h"
+#include "control/port_rates.h"
 #include "healthcheck/monitor.h"
 
 namespace boost::asio {
@@ -112,6 +113,7 @@ class Daemon : private ControlHandler {
   using OnStatistics = std::function<void(const std::optional<ballast::api::Statistics>&)>;
   // All pages, joined; nothing when there is no dataplane.
   void fetch_statistics(OnStatistics done);
+  void read_rates_now_and_then();
   void fetch_page(uint32_t page, std::shared_ptr<ballast::api::Statistics> joined,
                   OnStatistics done);
   void fill_status(const std::optional<ballast::api::Statistics>& statistics,
@@ -138,6 +140,8 @@ class Daemon : private ControlHandler {
   SteadyTime loaded_ = started_;
   LastReload last_reload_;
   bool reload_under_way_ = false;
+  struct Timers;
+  std::unique_ptr<Timers> timers_;
 
   ServerConditions conditions_;
   std::map<std::string, ServerId> ids_;  // by the monitor's key
@@ -154,6 +158,7 @@ class Daemon : private ControlHandler {
   std::unique_ptr<netlink::Mirror> mirror_;
   std::unique_ptr<netlink::Resolver> resolver_;
   std::unique_ptr<netlink::InterfaceSetup> interfaces_;
+  PortRates rates_;
   std::unique_ptr<healthcheck::Monitor> monitor_;
   std::unique_ptr<DataplaneLink> link_;
   std::optional<ControlServer> control_server_;

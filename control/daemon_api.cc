@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "control/daemon.h"
@@ -143,6 +142,10 @@ void Daemon::fill_dataplane(const std::optional<ballast::api::Statistics>& stati
   status.set_connection_capacity(statistics->connection_capacity());
   status.set_memory_bytes(statistics->memory_bytes());
   for (api::PortStatus& port : *status.mutable_ports()) {
+    if (const auto rate = rates_.of(port.info().name())) {
+      port.set_rx_packets_per_second(rate->rx_packets_per_second);
+      port.set_tx_packets_per_second(rate->tx_packets_per_second);
+    }
     for (const ballast::api::PortStatistics& counters : statistics->ports()) {
       if (counters.name() == port.info().name()) {
         *port.mutable_statistics() = counters;
@@ -173,6 +176,18 @@ void Daemon::fill_warnings(api::StatusAnswer& answer) const {
   }
   for (const std::string& problem : interfaces_->problems()) {
     warn(api::Warning::DEGRADED, "interface", problem);
+  }
+  for (const ServiceSettings& service : configuration_.services) {
+    for (const ServerSettings& server : service.servers) {
+      const netlink::EffectiveRoute* route = route_to(routes_, server.key.address);
+      if (service.mode == Mode::kDirectRouting && route != nullptr && !route->hops.empty() &&
+          route->hops.front().gateway) {
+        warn(api::Warning::DEGRADED, fmt::format("service {}", service.name),
+             fmt::format("server {} is behind the gateway {}: mode dr reaches servers on the same "
+                         "Ethernet segment only",
+                         server.key.to_string(), route->hops.front().gateway->to_string()));
+      }
+    }
   }
   if (!mirror_->trouble().empty()) {
     warn(api::Warning::DEGRADED, "netlink", mirror_->trouble());
@@ -387,7 +402,7 @@ void Daemon::diff(const Peer&, const api::DiffRequest& request, Callback<api::Di
 
 // ---------------------------------------------------------------- changes by hand
 
-void Daemon::set_server_override(const Peer& peer, const api::SetServerOverrideRequest& request,
+void Daemon::set_server_override(const Peer&, const api::SetServerOverrideRequest& request,
                                  Callback<api::SetServerOverrideAnswer> done) {
   const ServiceSettings* service = find_service(request.service());
   const auto address = IpAddress::parse(request.address());
@@ -420,8 +435,6 @@ void Daemon::set_server_override(const Peer& peer, const api::SetServerOverrideR
   answer.set_service(service->name);
   answer.set_before(condition.override_by_hand);
   condition.override_by_hand = request.override();
-  spdlog::info("service \"{}\": server {}: {} by {}", id.service, id.server.to_string(),
-               ballast::api::Override_Name(request.override()), peer.to_string());
   update_service(*service);
   fill_server(id, *meant.front(), targets_by_key(), *answer.mutable_server());
   answer.set_dataplane_connected(link_->connected());

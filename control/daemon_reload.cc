@@ -5,24 +5,21 @@
 #include "control/config/diff.h"
 #include "control/daemon.h"
 #include "control/describe_change.h"
+#include "control/log_level.h"
 
 namespace ballast::control {
 
 void Daemon::reload_and_log() {
-  reload([](const tl::expected<api::ReloadAnswer, api::Failure>& answer) {
-    if (!answer) {
-      spdlog::error("reload: {}", answer.error().message());
-      for (const std::string& line : answer.error().details()) {
-        spdlog::error("reload: {}", line);
-      }
-    }
-  });
+  reload([](const tl::expected<api::ReloadAnswer, api::Failure>&) {
+  });  // both outcomes are logged on the way
 }
 
 void Daemon::refuse_reload(std::vector<std::string> errors, const std::string& message,
                            const OnReloaded& done) {
   api::Failure refusal = failure(api::Failure::REFUSED, message);
+  spdlog::error("reload: {}", message);
   for (const std::string& error : errors) {
+    spdlog::error("reload: {}", error);
     refusal.add_details(error);
   }
   last_reload_ = {api::ConfigurationStatus::REFUSED, std::chrono::steady_clock::now(),
@@ -85,6 +82,7 @@ void Daemon::reload(OnReloaded done) {
 // Brings everything but the dataplane, which has it already, to the new configuration.
 void Daemon::adopt(LoadedConfiguration loaded) {
   configuration_ = std::move(loaded.configuration);
+  set_log_level(configuration_.daemon.log_level);
   warnings_ = std::move(loaded.warnings);
   loaded_at_ = std::chrono::system_clock::now();
   loaded_ = std::chrono::steady_clock::now();
