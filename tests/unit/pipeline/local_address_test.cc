@@ -20,9 +20,8 @@ Frame who_has(std::string_view target, std::string_view frame_destination = kBro
 }
 
 Frame solicitation(std::string_view target, std::string_view source = "fe80::7") {
-  const auto builder = packet()
-                           .ethernet(kClientMac, "33:33:ff:00:00:10")
-                           .ip(source, "ff02::1:ff00:10");
+  const auto builder =
+      packet().ethernet(kClientMac, "33:33:ff:00:00:10").ip(source, "ff02::1:ff00:10");
   return PacketBuilder(builder)
       .neighbor_solicitation(target, source == "::" ? std::string_view{} : kClientMac)
       .build();
@@ -51,8 +50,7 @@ TEST_F(VipAnswers, ArpOnEveryPortWithThatPortsMac) {
 }
 
 TEST_F(VipAnswers, ArpProbesAndUnicastRequests) {
-  EXPECT_EQ(network.send(who_has("192.0.2.10", kBroadcast, "0.0.0.0")).verdict,
-            Verdict::kTransmit);
+  EXPECT_EQ(network.send(who_has("192.0.2.10", kBroadcast, "0.0.0.0")).verdict, Verdict::kTransmit);
   EXPECT_EQ(network.send(who_has("192.0.2.10", kBalancerMac)).verdict, Verdict::kTransmit);
   EXPECT_EQ(network.send(who_has("192.0.2.20", kVirtualMac)).verdict, Verdict::kTransmit);
 }
@@ -64,11 +62,11 @@ TEST_F(VipAnswers, NoArpRequestThatIsAddressedToAnotherMac) {
 }
 
 TEST_F(VipAnswers, NoArpReplyAndNoAnnouncement) {
-  const Frame announcement = packet()
-                                 .ethernet(kClientMac, kBroadcast)
-                                 .arp(kArpRequest, kClientMac, "192.0.2.10", "00:00:00:00:00:00",
-                                      "192.0.2.10")
-                                 .build();
+  const Frame announcement =
+      packet()
+          .ethernet(kClientMac, kBroadcast)
+          .arp(kArpRequest, kClientMac, "192.0.2.10", "00:00:00:00:00:00", "192.0.2.10")
+          .build();
   EXPECT_EQ(network.send(announcement).reason, DropReason::kArpIgnored);
 }
 
@@ -134,10 +132,9 @@ TEST_P(Vip, AnswersPing) {
 }
 
 TEST_P(Vip, AnswersNoPingWhenConfigured) {
-  network.add_address(
-      {.address = ip_address(family.is_v4() ? "192.0.2.30" : "2001:db8::30"),
-       .answer_ping = false,
-       .virtual_mac = {}});
+  network.add_address({.address = ip_address(family.is_v4() ? "192.0.2.30" : "2001:db8::30"),
+                       .answer_ping = false,
+                       .virtual_mac = {}});
   const Outcome outcome = network.send(ping(family.is_v4() ? "192.0.2.30" : "2001:db8::30"));
   EXPECT_EQ(outcome.verdict, Verdict::kDrop);
   EXPECT_EQ(outcome.reason, DropReason::kIcmpOther);

@@ -68,7 +68,8 @@ TestNetwork::TestNetwork(Options options) : steering_(kMicrosoftRssKey, options.
     addresses_.push_back({.address = ip_address(family.leased_vip),
                           .lease = LeaseSlot{1},
                           .virtual_mac = mac_address(kVirtualMac)});
-    addresses_.push_back({.address = ip_address(family.node), .role = AddressRole::kNode, .virtual_mac = {}});
+    addresses_.push_back(
+        {.address = ip_address(family.node), .role = AddressRole::kNode, .virtual_mac = {}});
   }
   snapshot.addresses = std::make_shared<const AddressTable>(addresses_);
   add_service("web", IpProtocol::kTcp, 80, "rr", {1, 1, 1});
@@ -267,6 +268,17 @@ std::vector<Outcome> TestNetwork::pass(uint64_t nanoseconds) {
         });
       }
     }
+  }
+  return released;
+}
+
+std::vector<Outcome> TestNetwork::drain() {
+  std::vector<Outcome> released;
+  for (const auto& worker : workers_) {
+    worker->pipeline->drain([&](Packet& packet) {
+      --tally_.by_verdict[Verdict::kHold];
+      released.push_back(look_at(packet));
+    });
   }
   return released;
 }

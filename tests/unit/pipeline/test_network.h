@@ -94,6 +94,8 @@ class TestNetwork : public ServerLoads {
   // Time goes on, in steps of at most a second, with a tick of every worker after each; what
   // waited and left comes back.
   std::vector<Outcome> pass(uint64_t nanoseconds);
+  // The end of the program: all that waited comes back.
+  std::vector<Outcome> drain();
   [[nodiscard]] uint64_t now() const { return now_ns_; }
 
   // ---- what a test may change between two packets
@@ -148,7 +150,6 @@ class TestNetwork : public ServerLoads {
     uint64_t packets = 0;
     std::map<Verdict, uint64_t> by_verdict;
     std::map<DropReason, uint64_t> by_reason;
-    uint64_t released = 0;
   };
 
   void add_service(const std::string& name, IpProtocol protocol, uint16_t port,
