@@ -25,6 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr uint32_t kMbufsPerWorkerAndPort = 4096;
+constexpr std::chrono::nanoseconds kLongestWait{WaitingRoom::kPatienceNs};
 constexpr uint32_t kMbufCache = 256;
 constexpr uint16_t kMbufRoom = RTE_MBUF_DEFAULT_BUF_SIZE;
 constexpr uint64_t kLargestMbufPool = 1U << 20U;
@@ -274,11 +275,22 @@ void Dataplane::every_second() {
     last_heartbeats_[i] = heartbeat;
   }
   follow_links();
-  if (!snapshots_->busy()) {
+  if (indexes_may_be_reclaimed()) {
     world_->reclaim([this](ServerIndex server) {
       return loads_.active_connections(server) == 0 && loads_.inactive_connections(server) == 0;
     });
   }
+}
+
+// Every worker runs on the present snapshot, and no packet waits for a next hop of an older one.
+bool Dataplane::indexes_may_be_reclaimed() const {
+  if (snapshots_->busy()) {
+    return false;
+  }
+  const bool nobody_waits = std::all_of(crews_.begin(), crews_.end(), [](const Crew& crew) {
+    return crew.counters->waiting.read() == 0;
+  });
+  return nobody_waits || std::chrono::steady_clock::now() - published_at_ > 2 * kLongestWait;
 }
 
 void Dataplane::forward_neighbor_requests() {
@@ -322,6 +334,7 @@ void Dataplane::follow_links() {
 
 void Dataplane::publish(std::shared_ptr<const ForwardingSnapshot> snapshot,
                         SnapshotSlot::Settled settled) {
+  published_at_ = std::chrono::steady_clock::now();
   snapshots_->publish(std::move(snapshot), SnapshotSlot::Clock::now(), std::move(settled));
 }
 

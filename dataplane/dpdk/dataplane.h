@@ -75,6 +75,7 @@ class Dataplane : private api::RequestHandler {
   void every_second();
   void forward_neighbor_requests();
   void follow_links();
+  [[nodiscard]] bool indexes_may_be_reclaimed() const;
   void step_listing();
 
   // --- api::RequestHandler
@@ -100,6 +101,7 @@ class Dataplane : private api::RequestHandler {
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   LeasePageMapping leases_;
   HugepageMemory memory_;
+  std::chrono::steady_clock::time_point published_at_;  // the present snapshot
   FlowHashKey flow_hash_key_;
   Steering steering_;
   NeighborTable neighbors_;

@@ -59,7 +59,6 @@ namespace ballast {
   X(kServerGone, "server_gone", "connection of a server that was removed or disabled")                                 \
   X(kNotSyn, "not_syn", "TCP segment of no known connection that does not open one")                                   \
   X(kUntrustedQuota, "untrusted_quota", "no room for a new flow among the untrusted")                                  \
-  X(kConnectionTableFull, "connection_table_full", "no room for a trusted connection")                                 \
   X(kNoRoute, "no_route", "no route to the next hop")                                                                  \
   X(kNeighborFailed, "neighbor_failed", "the next hop does not answer ARP or ND")                                      \
   X(kNeighborQueueFull, "neighbor_queue_full", "too many packets wait for the next hop's MAC")                         \

@@ -55,6 +55,7 @@ struct WorkerCounters {
   Counter<uint64_t> answers_limited;  // resets and unreachables that the rate limit kept back
   Counter<uint64_t> trusted;          // connections at present
   Counter<uint64_t> untrusted;
+  Counter<uint64_t> waiting;  // packets at present, for a next hop's MAC; as of the last tick
   std::array<Counter<uint64_t>, kDropReasons> drops;
 
   void drop(DropReason reason) { drops[static_cast<size_t>(reason)].add(1); }
@@ -66,8 +67,9 @@ class ServerCounterTable {
  public:
   explicit ServerCounterTable(uint32_t capacity)
       : capacity_(capacity),
-        entries_(static_cast<ServerCounters*>(std::calloc(size_t{capacity} + 2, sizeof(ServerCounters))),
-                 &std::free) {}
+        entries_(
+            static_cast<ServerCounters*>(std::calloc(size_t{capacity} + 2, sizeof(ServerCounters))),
+            &std::free) {}
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
   ServerCounters& operator[](ServerIndex server) { return first()[index(server)]; }

@@ -174,7 +174,8 @@ void Pipeline::send_to_neighbor(Packet& packet, PortIndex out_port, NeighborInde
   if (!waiting_.admit(packet, next_hop, now_ns_)) {
     return drop(packet, DropReason::kNeighborQueueFull);
   }
-  packet.verdict = Verdict::kHold;
+  around_.counters.waiting.set(waiting_.size());
+      packet.verdict = Verdict::kHold;
 }
 
 // To the next hop on the packet's `out_port`, as far as it can be had. A packet waits for an

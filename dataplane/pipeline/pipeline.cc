@@ -9,6 +9,9 @@ namespace {
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr uint32_t kAnswerBurst = 100;
+// With a tick each millisecond: half a million connections may end in a second, in slices of some
+// ten microseconds.
+constexpr uint32_t kExpiriesPerTick = 512;
 
 std::vector<SchedulerCursor> fresh_cursors(uint32_t pools, WorkerIndex worker) {
   return std::vector<SchedulerCursor>(pools, SchedulerCursor{.position = 0, .salt = index(worker)});
@@ -90,9 +93,10 @@ void Pipeline::forward_all(std::span<Packet> burst) {
 void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
                     const std::function<void(Packet&)>& release) {
   begin(snapshot, now_ns);
-  connections_.expire(now_);
+  connections_.expire(now_, kExpiriesPerTick);
   around_.counters.trusted.set(connections_.trusted());
   around_.counters.untrusted.set(connections_.untrusted());
+  around_.counters.waiting.set(waiting_.size());
   if (waiting_.empty()) {
     return;
   }

@@ -39,6 +39,7 @@ class WaitingRoom {
   }
 
   [[nodiscard]] bool empty() const { return guests_.empty(); }
+  [[nodiscard]] size_t size() const { return guests_.size(); }
 
   // Those for whom `leaves(guest)` is true are taken out, in order of arrival, and given to
   // `see_off(guest)`.
