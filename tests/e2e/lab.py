@@ -182,6 +182,8 @@ class Lab:
         run("ip", "netns", "add", self.ns(name))
         self.namespaces.append(self.ns(name))
         self.ip(name, "link", "set", "lo", "up")
+        # No waiting for duplicate addresses: until it is over, for a second or two, a host asks for no IPv6 neighbour.
+        self.sysctl(name, net__ipv6__conf__all__accept_dad=0, net__ipv6__conf__default__accept_dad=0)
 
     def _build_network(self):
         self._add_namespace("sw")
