@@ -32,6 +32,24 @@ std::vector<std::string> sentences(const ballast::api::TransactionAnswer& answer
   return lines;
 }
 
+std::vector<std::string> names(const ballast::api::TransactionAnswer& answer) {
+  std::vector<std::string> names;
+  for (const ballast::api::Refusal& refusal : answer.refusals()) {
+    names.push_back(refusal.what());
+  }
+  return names;
+}
+
+// Maps within a message may be written in any order: a difference that is none costs a needless
+// upsert, no more.
+bool is_same(const ballast::api::Resource& a, const ballast::api::Resource& b) {
+  return a.SerializeAsString() == b.SerializeAsString();
+}
+
+bool follows_the_kernel(const ballast::api::Resource& resource) {
+  return resource.has_port() || resource.has_route() || resource.has_neighbor();
+}
+
 }  // namespace
 
 struct DataplaneLink::Timers {
@@ -46,7 +64,7 @@ struct DataplaneLink::Timers {
 DataplaneLink::DataplaneLink(boost::asio::io_context& loop, std::string socket, Callbacks callbacks)
     : socket_(std::move(socket)),
       callbacks_(std::move(callbacks)),
-      timers_(std::make_unique<Timers>(loop)),
+      timers_(std::make_shared<Timers>(loop)),
       client_(loop,
               {.on_event = [this](const ServerFrame& event) { on_event(event); },
                .on_disconnect = [this](const std::string& reason) { on_disconnect(reason); }}),
@@ -65,11 +83,12 @@ void DataplaneLink::connect() {
 
 void DataplaneLink::reconnect_soon() {
   timers_->reconnect.expires_after(kReconnect);
-  timers_->reconnect.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      connect();
-    }
-  });
+  timers_->reconnect.async_wait(
+      [this, alive = std::weak_ptr(timers_)](const boost::system::error_code& error) {
+        if (!error && !alive.expired()) {
+          connect();
+        }
+      });
 }
 
 void DataplaneLink::on_hello(const tl::expected<ballast::api::HelloAnswer, std::string>& hello) {
@@ -99,6 +118,7 @@ void DataplaneLink::on_state(const tl::expected<ServerFrame, std::string>& answe
   state_known_ = true;
   full_needed_ = true;
   refused_ = false;
+  left_out_.clear();
   trouble_.clear();
   callbacks_.on_state(*hello_, answer->state());
   schedule_flush();
@@ -113,12 +133,7 @@ void DataplaneLink::on_disconnect(const std::string& reason) {
   callbacks_.on_disconnect(reason);
   // What was proposed takes effect with the full state of the next connection.
   for (Proposal& proposal : std::exchange(proposals_, {})) {
-    for (const auto& [key, resource] : proposal.wanted) {
-      wanted_[key] = resource;
-    }
-    for (const std::string& key : proposal.unwanted) {
-      wanted_.erase(key);
-    }
+    apply(proposal, wanted_);
     proposal.on_verdict({});
   }
   reconnect_soon();
@@ -147,14 +162,16 @@ void DataplaneLink::start() {
 void DataplaneLink::update(const ballast::api::Resource& resource) {
   const std::string key = key_of(resource);
   wanted_[key] = resource;
-  changed_[key] = true;
+  changed_.insert(key);
+  left_out_.erase(key);
   refused_ = false;
   schedule_flush();
 }
 
 void DataplaneLink::remove(const std::string& key) {
   if (wanted_.erase(key) != 0) {
-    changed_[key] = true;
+    changed_.insert(key);
+    left_out_.erase(key);
     refused_ = false;
     schedule_flush();
   }
@@ -167,12 +184,7 @@ void DataplaneLink::propose(const Resources& wanted, const std::vector<std::stri
     // Nobody can refuse it: it becomes part of the full state.
     Proposal proposal = std::move(proposals_.back());
     proposals_.pop_back();
-    for (const auto& [key, resource] : proposal.wanted) {
-      wanted_[key] = resource;
-    }
-    for (const std::string& key : proposal.unwanted) {
-      wanted_.erase(key);
-    }
+    apply(proposal, wanted_);
     boost::asio::post(timers_->loop, [done = std::move(proposal.on_verdict)] { done({}); });
   }
   schedule_flush();
@@ -183,7 +195,8 @@ void DataplaneLink::request(const ClientFrame& frame, OnAnswer on_answer) {
 }
 
 bool DataplaneLink::in_sync() const {
-  return connected() && !full_needed_ && changed_.empty() && proposals_.empty() && !under_way_;
+  return connected() && !full_needed_ && changed_.empty() && left_out_.empty() &&
+         proposals_.empty() && !under_way_;
 }
 
 // At the end of this turn of the loop, so that changes that come together leave together.
@@ -192,116 +205,155 @@ void DataplaneLink::schedule_flush() {
     return;
   }
   timers_->flush.expires_after(0ms);
-  timers_->flush.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      timers_->flush_pending = false;
-      flush();
-    }
-  });
+  timers_->flush.async_wait(
+      [this, alive = std::weak_ptr(timers_)](const boost::system::error_code& error) {
+        if (!error && !alive.expired()) {
+          timers_->flush_pending = false;
+          flush();
+        }
+      });
 }
 
 void DataplaneLink::flush() {
-  if (!connected() || !state_known_ || !started_ || under_way_ || refused_) {
+  if (!connected() || !state_known_ || !started_ || under_way_) {
+    return;
+  }
+  // What is refused waits for a change, and a proposal is one: it may be what mends it.
+  if (!proposals_.empty() && (refused_ || (!full_needed_ && changed_.empty()))) {
+    return send_proposal();
+  }
+  if (refused_) {
     return;
   }
   if (full_needed_) {
     return send_full();
   }
   if (!changed_.empty()) {
-    return send_changes();
-  }
-  if (!proposals_.empty()) {
-    send_proposal();
+    send_changes();
   }
 }
 
 void DataplaneLink::send_full() {
   Transaction transaction;
   transaction.set_full(true);
-  for (const auto& [key, resource] : wanted_) {
+  Resources sent = wanted_;
+  for (const std::string& key : left_out_) {
+    sent.erase(key);
+  }
+  for (const auto& [key, resource] : sent) {
     *transaction.add_upsert() = resource;
   }
   changed_.clear();
-  send(std::move(transaction), [this, sent = wanted_](const Verdict& verdict) {
-    if (verdict.refusals.empty()) {
-      said_ = sent;
-      full_needed_ = false;
+  send(std::move(transaction), [this, sent](const Verdict& verdict) {
+    if (!verdict.refusals.empty()) {
+      return leave_out_what_is_refused(verdict);
     }
+    said_ = sent;
+    full_needed_ = false;
   });
 }
 
 void DataplaneLink::send_changes() {
   Transaction transaction;
-  Resources sent;
-  std::vector<std::string> removed;
-  for (const auto& [key, _] : changed_) {
-    const auto wanted = wanted_.find(key);
-    const auto said = said_.find(key);
-    if (wanted != wanted_.end()) {
-      if (said == said_.end() ||
-          said->second.SerializeAsString() != wanted->second.SerializeAsString()) {
-        *transaction.add_upsert() = wanted->second;
-        sent.insert(*wanted);
-      }
-    } else if (said != said_.end()) {
-      *transaction.add_remove() = removal_of(said->second);
-      removed.push_back(key);
-    }
-  }
-  changed_.clear();
-  if (sent.empty() && removed.empty()) {
+  const std::set<std::string> keys = std::exchange(changed_, {});
+  put_differences(keys, wanted_, transaction);
+  if (transaction.upsert_size() == 0 && transaction.remove_size() == 0) {
     return schedule_flush();  // a proposal may wait
   }
-  send(std::move(transaction), [this, sent, removed](const Verdict& verdict) {
-    for (const auto& [key, resource] : sent) {
-      if (verdict.refusals.empty()) {
-        said_[key] = resource;
-      } else {
-        changed_[key] = true;
-      }
+  send(std::move(transaction), [this, keys, sent = wanted_](const Verdict& verdict) {
+    if (!verdict.refusals.empty()) {
+      changed_.insert(keys.begin(), keys.end());
+      return leave_out_what_is_refused(verdict);
     }
-    for (const std::string& key : removed) {
-      if (verdict.refusals.empty()) {
-        said_.erase(key);
-      } else {
-        changed_[key] = true;
-      }
-    }
+    note_said(keys, sent);
   });
 }
 
+// Carries all that waits with it: everything where the full state is still to be said.
 void DataplaneLink::send_proposal() {
-  Proposal proposal = std::move(proposals_.front());
+  // It stays in the queue until it is answered: a disconnection takes it over from there.
+  const Proposal proposal = proposals_.front();
+  Resources sent = wanted_;
+  apply(proposal, sent);
   Transaction transaction;
-  for (const auto& [key, resource] : proposal.wanted) {
-    *transaction.add_upsert() = resource;
-  }
-  for (const std::string& key : proposal.unwanted) {
-    const auto said = said_.find(key);
-    if (said != said_.end()) {
-      *transaction.add_remove() = removal_of(said->second);
+  std::set<std::string> keys = std::exchange(changed_, {});
+  if (full_needed_) {
+    transaction.set_full(true);
+    for (const auto& [key, resource] : sent) {
+      *transaction.add_upsert() = resource;
     }
+  } else {
+    for (const auto& [key, resource] : proposal.wanted) {
+      keys.insert(key);
+    }
+    keys.insert(proposal.unwanted.begin(), proposal.unwanted.end());
+    put_differences(keys, sent, transaction);
   }
-  // It stays in the queue, without its callback, until it is answered: a disconnection takes it
-  // over from there.
-  proposals_.front() = proposal;
-  send(std::move(transaction), [this, proposal](const Verdict& verdict) {
+  send(std::move(transaction), [this, proposal, keys, sent, full = full_needed_,
+                                waited = refused_](const Verdict& verdict) {
     proposals_.erase(proposals_.begin());
     if (verdict.refusals.empty()) {
-      for (const auto& [key, resource] : proposal.wanted) {
-        wanted_[key] = resource;
-        said_[key] = resource;
-      }
-      for (const std::string& key : proposal.unwanted) {
-        wanted_.erase(key);
-        said_.erase(key);
-      }
+      apply(proposal, wanted_);
+      full ? void(said_ = sent) : note_said(keys, sent);
+      full_needed_ = false;
     } else {
-      refused_ = false;  // what is in force is as it was, and good
-      trouble_.clear();
+      changed_.insert(keys.begin(), keys.end());
+      refused_ = waited;  // what is in force is as it was
+      trouble_ = waited ? trouble_ : "";
     }
     proposal.on_verdict(verdict);
   });
+}
+
+void DataplaneLink::apply(const Proposal& proposal, Resources& resources) {
+  for (const auto& [key, resource] : proposal.wanted) {
+    resources[key] = resource;
+  }
+  for (const std::string& key : proposal.unwanted) {
+    resources.erase(key);
+  }
+}
+
+// What leads, in these keys, from what was said to what is wanted.
+void DataplaneLink::put_differences(const std::set<std::string>& keys, const Resources& wanted,
+                                    Transaction& transaction) const {
+  for (const std::string& key : keys) {
+    const auto now = wanted.find(key);
+    const auto said = said_.find(key);
+    if (now == wanted.end()) {
+      if (said != said_.end()) {
+        *transaction.add_remove() = removal_of(said->second);
+      }
+    } else if (said == said_.end() || !is_same(said->second, now->second)) {
+      *transaction.add_upsert() = now->second;
+    }
+  }
+}
+
+void DataplaneLink::note_said(const std::set<std::string>& keys, const Resources& wanted) {
+  for (const std::string& key : keys) {
+    const auto now = wanted.find(key);
+    if (now != wanted.end()) {
+      said_[key] = now->second;
+    } else {
+      said_.erase(key);
+    }
+  }
+}
+
+// The rest is sent at once when anything could be left out.
+void DataplaneLink::leave_out_what_is_refused(const Verdict& verdict) {
+  const std::set<std::string> names(verdict.refused.begin(), verdict.refused.end());
+  for (const auto& [key, resource] : wanted_) {
+    if (follows_the_kernel(resource) && names.count(name_in_refusals(resource)) != 0 &&
+        left_out_.insert(key).second) {
+      changed_.erase(key);
+      refused_ = false;
+    }
+  }
+  if (!refused_) {
+    retry_later();
+  }
 }
 
 void DataplaneLink::send(Transaction transaction, OnVerdict on_verdict) {
@@ -326,6 +378,7 @@ void DataplaneLink::send(Transaction transaction, OnVerdict on_verdict) {
         const Verdict verdict{true,
                               result.generation(),
                               sentences(result),
+                              names(result),
                               {result.stalled_workers().begin(), result.stalled_workers().end()}};
         refused_ = !verdict.refusals.empty();
         for (const uint32_t worker : verdict.stalled_workers) {
@@ -335,7 +388,11 @@ void DataplaneLink::send(Transaction transaction, OnVerdict on_verdict) {
         for (const std::string& refusal : verdict.refusals) {
           spdlog::error("dataplane: refused: {}", refusal);
         }
-        trouble_ = verdict.refusals.empty() ? "" : "refused: " + verdict.refusals.front();
+        if (!verdict.refusals.empty()) {
+          trouble_ = "refused: " + verdict.refusals.front();
+        } else if (left_out_.empty()) {
+          trouble_.clear();
+        }
         on_verdict(verdict);
         if (refused_) {
           retry_later();
@@ -346,12 +403,14 @@ void DataplaneLink::send(Transaction transaction, OnVerdict on_verdict) {
 
 void DataplaneLink::retry_later() {
   timers_->retry.expires_after(kRetryRefused);
-  timers_->retry.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      refused_ = false;
-      flush();
-    }
-  });
+  timers_->retry.async_wait(
+      [this, alive = std::weak_ptr(timers_)](const boost::system::error_code& error) {
+        if (!error && !alive.expired()) {
+          changed_.merge(std::exchange(left_out_, {}));
+          refused_ = false;
+          flush();
+        }
+      });
 }
 
 void DataplaneLink::note_trouble(std::string trouble) {

@@ -10,6 +10,11 @@
 //   state that the dataplane has is given to on_state, and start() is awaited: only the caller
 //   knows when it can say what the world is. While there is no dataplane, changes are noted and the
 //   connection is tried again, ten times a second.
+//
+//   A refused transaction changes nothing, so that one resource that the dataplane cannot take
+//   would keep back all others. What follows the kernel (ports, routes, neighbours) and is named in
+//   a refusal is therefore left out, until it changes or the next retry; what is configured stands
+//   together, and waits for the retry, a change, or a proposal, which then carries all that waits.
 #pragma once
 
 #include <chrono>
@@ -17,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +53,7 @@ class DataplaneLink {
     bool connected = false;  // false: noted, the dataplane gets it when it is there
     uint64_t generation = 0;
     std::vector<std::string> refusals;  // `service "web": ...`; none: accepted
+    std::vector<std::string> refused;   // `service "web"`: what each refusal is about
     std::vector<uint32_t> stalled_workers;
   };
   using OnVerdict = std::function<void(const Verdict&)>;
@@ -103,19 +110,25 @@ class DataplaneLink {
   void send_full();
   void send_changes();
   void send_proposal();
+  void put_differences(const std::set<std::string>& keys, const Resources& wanted,
+                       ballast::api::Transaction& transaction) const;
+  void note_said(const std::set<std::string>& keys, const Resources& wanted);
   void send(ballast::api::Transaction transaction, OnVerdict on_verdict);
+  void leave_out_what_is_refused(const Verdict& verdict);
   void note_trouble(std::string trouble);
+  static void apply(const Proposal& proposal, Resources& resources);
   void retry_later();
 
   std::string socket_;
   Callbacks callbacks_;
-  std::unique_ptr<Timers> timers_;
+  std::shared_ptr<Timers> timers_;  // those that wait know by it whether the link still lives
   ballast::api::ContractClient client_;
 
   Resources wanted_;
-  Resources said_;                       // that the dataplane has accepted
-  std::map<std::string, bool> changed_;  // keys in which wanted_ and said_ may differ
-  std::vector<Proposal> proposals_;      // first come, first served
+  Resources said_;                   // that the dataplane has accepted
+  std::set<std::string> changed_;    // keys in which wanted_ and said_ may differ
+  std::set<std::string> left_out_;   // keys that were refused, until they change or the retry
+  std::vector<Proposal> proposals_;  // first come, first served
   std::optional<ballast::api::HelloAnswer> hello_;
   bool started_ = false;
   bool state_known_ = false;  // of this connection

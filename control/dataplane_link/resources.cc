@@ -115,6 +115,27 @@ std::string key_of(const Resource& resource) {
   return {};
 }
 
+std::string name_in_refusals(const Resource& resource) {
+  switch (resource.resource_case()) {
+    case Resource::kService:
+      return fmt::format("service \"{}\"", resource.service().name());
+    case Resource::kVip:
+      return "vip " + resource.vip().address();
+    case Resource::kRoute:
+      return "route " + resource.route().prefix();
+    case Resource::kNeighbor:
+      return fmt::format("neighbor \"{}\" on \"{}\"", resource.neighbor().address(),
+                         resource.neighbor().port());
+    case Resource::kPort:
+      return fmt::format("port \"{}\"", resource.port().name());
+    case Resource::kSettings:
+      return "settings";
+    case Resource::RESOURCE_NOT_SET:
+      break;
+  }
+  return {};
+}
+
 ballast::api::ResourceKey removal_of(const Resource& resource) {
   ballast::api::ResourceKey key;
   switch (resource.resource_case()) {
