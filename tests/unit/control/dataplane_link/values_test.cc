@@ -1,0 +1,179 @@
+// What the dataplane is told, as pure functions of configuration, conditions and kernel.
+#include <gmock/gmock.h>
+
+#include "control/dataplane_link/next_hops.h"
+#include "control/dataplane_link/resources.h"
+#include "control/dataplane_link/weight_in_force.h"
+
+namespace ballast::control {
+namespace {
+
+using healthcheck::Health;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
+Prefix prefix(const char* text) {
+  return *Prefix::parse(text);
+}
+
+ServiceSettings web() {
+  ServiceSettings service;
+  service.name = "web";
+  service.listeners = {{IpProtocol::kTcp, ip("192.0.2.10"), 80},
+                       {IpProtocol::kTcp, ip("2001:db8::10"), 80}};
+  service.scheduler = "rr";
+  service.timeouts["fin_wait"] = std::chrono::seconds(7);
+  for (const char* address : {"10.0.0.11", "10.0.0.12"}) {
+    ServerSettings server;
+    server.key.address = ip(address);
+    server.weight = 5;
+    service.servers.push_back(server);
+  }
+  return service;
+}
+
+TEST(WeightInForce, IsTheConfiguredOneOnlyOfAServerThatIsUpAndUntouched) {
+  for (const Health health : {Health::kUnknown, Health::kUp, Health::kDown}) {
+    for (const auto override_by_hand :
+         {ballast::api::NO_OVERRIDE, ballast::api::DRAINED, ballast::api::DISABLED}) {
+      const bool takes = health == Health::kUp && override_by_hand == ballast::api::NO_OVERRIDE;
+      EXPECT_EQ(weight_in_force(7, {health, override_by_hand}), takes ? 7 : 0);
+      EXPECT_EQ(weight_in_force(0, {health, override_by_hand}), 0);
+    }
+  }
+}
+
+TEST(ServiceResource, HasTheSettingsAndTheConditionsOfItsServers) {
+  const ServerConditions conditions{
+      {{"web", {ip("10.0.0.11"), 0}}, {Health::kUp, ballast::api::NO_OVERRIDE}},
+      {{"web", {ip("10.0.0.12"), 0}}, {Health::kUp, ballast::api::DRAINED}},
+      {{"mail", {ip("10.0.0.11"), 0}}, {Health::kDown, ballast::api::DISABLED}}};
+  const ballast::api::Service service = service_resource(web(), conditions).service();
+  EXPECT_EQ(service.name(), "web");
+  EXPECT_EQ(service.mode(), ballast::api::DR);
+  EXPECT_EQ(service.scheduler(), "rr");
+  ASSERT_EQ(service.listeners_size(), 2);
+  EXPECT_EQ(service.listeners(1).address(), "2001:db8::10");
+  EXPECT_EQ(service.listeners(1).protocol(), ballast::api::TCP);
+  ASSERT_EQ(service.timeout_seconds_size(), 1);
+  EXPECT_EQ(service.timeout_seconds().at("FIN_WAIT"), 7U);
+  ASSERT_EQ(service.servers_size(), 2);
+  EXPECT_EQ(service.servers(0).weight(), 5U);
+  EXPECT_EQ(service.servers(0).health(), ballast::api::UP);
+  EXPECT_EQ(service.servers(1).weight(), 0U);
+  EXPECT_EQ(service.servers(1).configured_weight(), 5U);
+  EXPECT_EQ(service.servers(1).override(), ballast::api::DRAINED);
+}
+
+TEST(ConfiguredResources, AreServicesVipsAndSettingsEachUnderItsKey) {
+  Configuration configuration;
+  configuration.services = {web()};
+  configuration.vips = {{ip("192.0.2.99"), false}};
+  configuration.daemon.on_no_service = Refuse::kDrop;
+  const Resources resources = configured_resources(configuration, {});
+  std::vector<std::string> keys;
+  for (const auto& [key, resource] : resources) {
+    keys.push_back(key);
+    EXPECT_EQ(key, key_of(resource));
+  }
+  EXPECT_THAT(keys, ElementsAre("service/web", "settings", "vip/192.0.2.10", "vip/192.0.2.99",
+                                "vip/2001:db8::10"));
+  EXPECT_EQ(resources.at("settings").settings().on_no_service(), ballast::api::DROP);
+  EXPECT_TRUE(resources.at("vip/192.0.2.99").vip().ignore_ping());
+  EXPECT_FALSE(resources.at("vip/192.0.2.10").vip().ignore_ping());
+}
+
+TEST(Conditions, SurviveTheWayIntoTheDataplaneAndBack) {
+  ServerConditions conditions;
+  ServiceSettings service = web();
+  service.servers.clear();
+  uint16_t port = 1;
+  for (const Health health : {Health::kUnknown, Health::kUp, Health::kDown}) {
+    EXPECT_EQ(from_api(to_api(health)), health);
+    for (const auto override_by_hand :
+         {ballast::api::NO_OVERRIDE, ballast::api::DRAINED, ballast::api::DISABLED}) {
+      ServerSettings server;
+      server.key = {ip("2001:db8::11"), port++};
+      service.servers.push_back(server);
+      conditions[{"web", server.key}] = {health, override_by_hand};
+    }
+  }
+  ballast::api::State state;
+  *state.add_resources() = service_resource(service, conditions);
+  EXPECT_EQ(conditions_in(state), conditions);
+}
+
+TEST(Resources, AreRemovedByTheirOwnKey) {
+  netlink::EffectiveRoute effective;
+  effective.hops = {{"lan", ip("10.0.0.1"), 3}, {"wan", std::nullopt, 1}};
+  const auto route = route_resource(prefix("10.0.0.0/8"), effective);
+  EXPECT_EQ(key_of(route), "route/10.0.0.0/8");
+  EXPECT_EQ(removal_of(route).route(), "10.0.0.0/8");
+  EXPECT_EQ(name_in_refusals(route), "route 10.0.0.0/8");
+  EXPECT_EQ(route.route().hops(0).gateway(), "10.0.0.1");
+  EXPECT_EQ(route.route().hops(1).gateway(), "");
+
+  const auto neighbor =
+      neighbor_resource({"lan", ip("10.0.0.11")},
+                        {*MacAddress::parse("02:00:00:00:00:01"), netlink::NeighborState::kKnown});
+  EXPECT_EQ(key_of(neighbor), "neighbor/lan/10.0.0.11");
+  EXPECT_EQ(removal_of(neighbor).neighbor().port(), "lan");
+  EXPECT_EQ(removal_of(neighbor).neighbor().address(), "10.0.0.11");
+  EXPECT_EQ(name_in_refusals(neighbor), "neighbor \"10.0.0.11\" on \"lan\"");
+  EXPECT_EQ(neighbor.neighbor().state(), ballast::api::Neighbor::REACHABLE);
+  const auto failed =
+      neighbor_resource({"lan", ip("10.0.0.11")}, {{}, netlink::NeighborState::kFailed});
+  EXPECT_EQ(failed.neighbor().state(), ballast::api::Neighbor::FAILED);
+  EXPECT_EQ(failed.neighbor().mac(), "");
+
+  const auto service = service_resource(web(), {});
+  EXPECT_EQ(removal_of(service).service(), "web");
+  EXPECT_EQ(name_in_refusals(service), "service \"web\"");
+}
+
+TEST(PortResource, HasTheTwinsAddressesAndTheLinkOfWhatItSitsOn) {
+  netlink::KernelState kernel;
+  EXPECT_FALSE(port_resource("wan", "", kernel).port().link_known());
+  const ballast::api::Port gone = port_resource("wan", "eth1", kernel).port();
+  EXPECT_TRUE(gone.link_known());  // an interface that is not there is down
+  EXPECT_FALSE(gone.link_up());
+  EXPECT_EQ(key_of(port_resource("wan", "eth1", kernel)), "port/wan");
+}
+
+TEST(RouteTo, IsTheLongestPrefixThatContainsTheAddress) {
+  EffectiveRoutes routes;
+  for (const char* text : {"0.0.0.0/0", "10.0.0.0/8", "10.0.0.11/32", "::/0", "2001:db8::/32"}) {
+    routes[prefix(text)].hops = {{text, std::nullopt, 1}};
+  }
+  const auto link_to = [&](const char* address) {
+    return route_to(routes, ip(address))->hops[0].link;
+  };
+  EXPECT_EQ(link_to("10.0.0.11"), "10.0.0.11/32");
+  EXPECT_EQ(link_to("10.0.0.12"), "10.0.0.0/8");
+  EXPECT_EQ(link_to("192.0.2.1"), "0.0.0.0/0");
+  EXPECT_EQ(link_to("2001:db8::1"), "2001:db8::/32");
+  EXPECT_EQ(link_to("2001:db9::1"), "::/0");
+  routes.erase(prefix("0.0.0.0/0"));
+  EXPECT_EQ(route_to(routes, ip("192.0.2.1")), nullptr);
+}
+
+TEST(NextHops, AreGatewaysOrTheServersThemselvesOverEveryHop) {
+  Configuration configuration;
+  configuration.services = {web()};
+  EffectiveRoutes routes;
+  EXPECT_THAT(next_hops_of_servers(configuration, routes), IsEmpty());
+  routes[prefix("10.0.0.0/24")].hops = {{"lan", std::nullopt, 1}};
+  routes[prefix("10.0.0.12/32")].hops = {{"lan", ip("10.0.0.1"), 1}, {"wan", ip("10.9.0.1"), 1}};
+  EXPECT_THAT(
+      next_hops_of_servers(configuration, routes),
+      ElementsAre(netlink::NextHop{"lan", ip("10.0.0.1")}, netlink::NextHop{"lan", ip("10.0.0.11")},
+                  netlink::NextHop{"wan", ip("10.9.0.1")}));
+  routes[prefix("10.0.0.0/24")].hops.clear();  // unreachable
+  EXPECT_EQ(next_hops_of_servers(configuration, routes).size(), 2U);
+}
+
+}  // namespace
+}  // namespace ballast::control
