@@ -23,7 +23,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("BALLAST_BIN", ROOT / "build" / "dev" / "bin"))
+# ctest says which build it belongs to; who sets BALLAST_BIN means another one.
+BIN = pathlib.Path(os.environ.get("BALLAST_BIN") or os.environ.get("BALLAST_BUILD_BIN") or ROOT / "build" / "dev" / "bin")
 VIP4, VIP6 = "10.9.0.100", "fd00:9::100"
 PREFIX = "bl"
 
@@ -75,12 +76,26 @@ def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def _destroy_namespace(namespace):
+    """With all processes in it: a worker of a killed nginx, for one, would live on."""
+    for pid in run("ip", "netns", "pids", namespace, check=False).stdout.split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    run("ip", "netns", "del", namespace, check=False)
+
+
 def _sweep_dead_runs():
-    """Namespaces are named bl-PID-...: those whose process is gone are nobody's."""
+    """Namespaces and folders are named bl-PID-...: those whose process is gone are nobody's."""
+    def is_nobodys(name):
+        match = re.match(rf"{PREFIX}-(\d+)-", name)
+        return match and not pathlib.Path(f"/proc/{match[1]}").exists()
+
     for line in run("ip", "netns", "list").stdout.splitlines():
-        match = re.match(rf"({PREFIX}-(\d+)-\S+)", line)
-        if match and not pathlib.Path(f"/proc/{match[2]}").exists():
-            run("ip", "netns", "del", match[1], check=False)
+        if is_nobodys(line):
+            _destroy_namespace(line.split()[0])
+    for path in pathlib.Path(tempfile.gettempdir()).glob(f"{PREFIX}-*"):
+        if is_nobodys(path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Process:
@@ -147,7 +162,7 @@ class Lab:
             for process in reversed(self.all_processes):
                 process.stop(signal.SIGKILL)
             for namespace in self.namespaces:
-                run("ip", "netns", "del", namespace, check=False)
+                _destroy_namespace(namespace)
             shutil.rmtree(self.dir, ignore_errors=True)
         finally:
             signal.signal(signal.SIGINT, old)
@@ -187,6 +202,7 @@ class Lab:
 
     def _build_network(self):
         self._add_namespace("sw")
+        self._bridge_lets_everything_pass("sw")
         self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
         self.ip("sw", "link", "set", "br0", "up")
         self.join("client", "eth0", 1)
@@ -196,6 +212,11 @@ class Lab:
             self.add_vip_to_server(name, VIP4, VIP6)
         self.join("lb", "eth1")
         self._prepare_lb()
+
+    def _bridge_lets_everything_pass(self, name):
+        """Where the kernel has br_netfilter, a bridge drops malformed packets before the load balancer sees them."""
+        if pathlib.Path("/proc/sys/net/bridge").exists():
+            self.sysctl(name, **{f"net__bridge__bridge-nf-call-{kind}": 0 for kind in ("iptables", "ip6tables")})
 
     def join(self, name, interface, host=None):
         """A new namespace on the bridge, with an address when `host` is given."""
@@ -218,6 +239,7 @@ class Lab:
     def _prepare_lb(self):
         if self.port_kind == "tap":
             # The tap is the load balancer's end of a cable; a bridge in the same namespace joins it to the network.
+            self._bridge_lets_everything_pass("lb")
             self.ip("lb", "link", "add", "br1", "type", "bridge", "stp_state", "0", "forward_delay", "0",
                     "mcast_snooping", "0")
             self.sysctl("lb", net__ipv6__conf__br1__disable_ipv6=1)
