@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -104,7 +105,7 @@ tl::expected<void, std::string> validate_ports(const DataplaneSettings& settings
                     settings.ports.size(), kMaxPorts));
   }
   std::set<std::string> names;
-  std::set<std::string> devices;
+  std::map<std::string, std::string> devices;  // interfaces and sockets, with the port's name
   for (const PortSettings& port : settings.ports) {
     if (!is_interface_name(port.name)) {
       return tl::unexpected(
@@ -116,19 +117,21 @@ tl::expected<void, std::string> validate_ports(const DataplaneSettings& settings
     if (!device) {
       return tl::unexpected(fmt::format("port \"{}\": {}", port.name, device.error()));
     }
-    if (port.name == device->argument) {
-      return tl::unexpected(fmt::format(
-          "port \"{}\": the name is also that of its kernel twin: it must differ from the "
-          "interface \"{}\"",
-          port.name, device->argument));
-    }
     if (!names.insert(port.name).second) {
       return tl::unexpected(
           fmt::format("port \"{}\": there are two ports of this name", port.name));
     }
-    if (!devices.insert(device->argument).second) {
+    if (!devices.emplace(device->argument, port.name).second) {
       return tl::unexpected(
           fmt::format("port \"{}\": device {} belongs to another port", port.name, port.device));
+    }
+  }
+  for (const std::string& name : names) {
+    if (const auto device = devices.find(name); device != devices.end()) {
+      return tl::unexpected(fmt::format(
+          "port \"{}\": the name is also that of its kernel twin: it must differ from the "
+          "interface of port \"{}\"",
+          name, device->second));
     }
   }
   return {};
