@@ -92,7 +92,7 @@ class Daemon : private ControlHandler {
   [[nodiscard]] bool is_wanted(const netlink::NextHop& next_hop) const;
 
   // --- the configuration (daemon_reload.cc)
-  void reload(OnReloaded done);
+  void reload(const OnReloaded& done);
   void adopt(LoadedConfiguration loaded);
   void refuse_reload(std::vector<std::string> errors, const std::string& message,
                      const OnReloaded& done);
@@ -112,10 +112,10 @@ class Daemon : private ControlHandler {
 
   using OnStatistics = std::function<void(const std::optional<ballast::api::Statistics>&)>;
   // All pages, joined; nothing when there is no dataplane.
-  void fetch_statistics(OnStatistics done);
+  void fetch_statistics(const OnStatistics& done);
   void read_rates_now_and_then();
-  void fetch_page(uint32_t page, std::shared_ptr<ballast::api::Statistics> joined,
-                  OnStatistics done);
+  void fetch_page(uint32_t page, const std::shared_ptr<ballast::api::Statistics>& joined,
+                  const OnStatistics& done);
   void fill_status(const std::optional<ballast::api::Statistics>& statistics,
                    api::StatusAnswer& answer) const;
   void fill_dataplane(const std::optional<ballast::api::Statistics>& statistics,

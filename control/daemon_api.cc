@@ -42,15 +42,15 @@ std::string describe_check(const healthcheck::CheckSettings& settings, uint16_t 
 
 // ---------------------------------------------------------------- statistics
 
-void Daemon::fetch_statistics(OnStatistics done) {
+void Daemon::fetch_statistics(const OnStatistics& done) {
   if (!link_->connected()) {
     return done(std::nullopt);
   }
-  fetch_page(0, std::make_shared<ballast::api::Statistics>(), std::move(done));
+  fetch_page(0, std::make_shared<ballast::api::Statistics>(), done);
 }
 
-void Daemon::fetch_page(uint32_t page, std::shared_ptr<ballast::api::Statistics> joined,
-                        OnStatistics done) {
+void Daemon::fetch_page(uint32_t page, const std::shared_ptr<ballast::api::Statistics>& joined,
+                        const OnStatistics& done) {
   ballast::api::ClientFrame frame;
   frame.mutable_get_statistics()->set_page(page);
   frame.mutable_get_statistics()->set_page_size(kStatisticsPage);

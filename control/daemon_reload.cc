@@ -27,7 +27,7 @@ void Daemon::refuse_reload(std::vector<std::string> errors, const std::string& m
   done(tl::unexpected(refusal));
 }
 
-void Daemon::reload(OnReloaded done) {
+void Daemon::reload(const OnReloaded& done) {
   if (reload_under_way_) {
     return done(tl::unexpected(failure(api::Failure::BUSY, "another reload is under way")));
   }

@@ -18,7 +18,7 @@ namespace {
 
 // The kernel makes datagrams of dumps as large as the largest buffer it was read with, up to 32
 // KiB.
-constexpr size_t kDatagramBytes = 64 * 1024;
+constexpr size_t kDatagramBytes = size_t{64} * 1024;
 
 void set_option(int descriptor, int option, int value) {
   // Each of these is a refinement that older kernels lack; without it the socket works too.

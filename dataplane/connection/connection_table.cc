@@ -27,11 +27,12 @@ ConnectionTable::ConnectionTable(const ConnectionLimits& limits, const FlowHashK
       entries_(take_block<Connection>(memory, size_t{limits.trusted} + limits.untrusted + 1)),
       timer_slots_(take_block<TimerSlot>(memory, size_t{kWheels} * TimerWheel::kSlots)),
       index_(buckets_.get(), bucket_count_),
-      wheels_{TimerWheel(kUntrusted, timer_slots_.get(), entries_.get()),
-              TimerWheel(kEstablished, timer_slots_.get() + kEstablished * TimerWheel::kSlots,
-                         entries_.get()),
-              TimerWheel(kClosing, timer_slots_.get() + kClosing * TimerWheel::kSlots,
-                         entries_.get())} {
+      wheels_{
+          TimerWheel(kUntrusted, timer_slots_.get(), entries_.get()),
+          TimerWheel(kEstablished, timer_slots_.get() + size_t{kEstablished} * TimerWheel::kSlots,
+                     entries_.get()),
+          TimerWheel(kClosing, timer_slots_.get() + size_t{kClosing} * TimerWheel::kSlots,
+                     entries_.get())} {
   assert(limits.trusted <= UINT32_MAX / 2 && limits.untrusted <= UINT32_MAX / 2);
   entries_[0].key.zero[0] = kFreeMark;  // the candidate of a probe that matched no tag
 }

@@ -156,12 +156,12 @@ tl::expected<void, std::string> Dataplane::open_ports(const std::vector<Device>&
 
 void Dataplane::make_world() {
   std::vector<WorldPort> world_ports;
-  for (size_t i = 0; i < ports_.size(); ++i) {
-    const Port& port = *ports_[i].port;
+  for (const auto& [port_pointer, twin] : ports_) {
+    const Port& port = *port_pointer;
     // A port on a kernel interface is up until netlink says otherwise, through ballastd.
     const bool up = !port.device().kernel_interface().empty() || port.device_link_is_up();
     link_up_.push_back(up);
-    ports_[i].twin.set_carrier(up);
+    twin.set_carrier(up);
     world_ports.push_back({port.name(), port.mac(), port.mtu(), up});
   }
   WorldLimits limits;
