@@ -242,7 +242,8 @@ class Lab:
             self._bridge_lets_everything_pass("lb")
             self.ip("lb", "link", "add", "br1", "type", "bridge", "stp_state", "0", "forward_delay", "0",
                     "mcast_snooping", "0")
-            self.sysctl("lb", net__ipv6__conf__br1__disable_ipv6=1)
+            # It must not answer for addresses of the twin, as a Linux host does on every interface.
+            self.sysctl("lb", net__ipv6__conf__br1__disable_ipv6=1, net__ipv4__conf__br1__arp_ignore=8)
             self.ip("lb", "link", "set", "eth1", "master", "br1")
             self.ip("lb", "link", "set", "br1", "up")
         self.sysctl("lb", net__ipv6__conf__eth1__disable_ipv6=1)
