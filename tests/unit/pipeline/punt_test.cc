@@ -39,6 +39,11 @@ Frame to_node_tcp(uint16_t port) {
   return packet().ip("203.0.113.1", "203.0.113.2").tcp(40000, port, kAck).build();
 }
 
+// The peer's half of a session that this node opened.
+Frame from_bgp() {
+  return packet().ip("203.0.113.1", "203.0.113.2").tcp(179, 40000, kAck).build();
+}
+
 Frame to_node_udp(uint16_t port) {
   return packet().ip("2001:db8:f::1", "2001:db8:f::2").udp(40000, port).build();
 }
@@ -48,7 +53,7 @@ const std::vector<std::vector<Frame>>& classes() {
   static const std::vector<std::vector<Frame>> kClasses{
       {vrrp_advert()},
       {arp_for_node(), solicitation_of_node()},
-      {to_node_tcp(179), to_node_udp(3784), to_node_udp(4784)},
+      {to_node_tcp(179), from_bgp(), to_node_udp(3784), to_node_udp(4784)},
       {to_node_tcp(22), to_node_udp(53)},
   };
   return kClasses;
