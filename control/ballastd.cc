@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kRefused = 1;
 constexpr int kUsage = 2;
+constexpr int kFenced = 3;  // another ballastd is in charge: the unit does not restart this one
 
 void start_logging(LogLevel level) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("ballastd"));
@@ -53,8 +54,12 @@ int run(const std::string& file, bool check_only) {
   }
   start_logging(loaded->configuration.daemon.log_level);
   boost::asio::io_context loop;
+  int status = EXIT_SUCCESS;
   boost::asio::signal_set signals(loop, SIGINT, SIGTERM, SIGHUP);
-  auto daemon = Daemon::start(loop, file, std::move(*loaded));
+  auto daemon = Daemon::start(loop, file, std::move(*loaded), [&loop, &status] {
+    status = kFenced;
+    loop.stop();
+  });
   if (!daemon) {
     fmt::print(stderr, "ballastd: {}\n", daemon.error());
     return kRefused;
@@ -62,7 +67,7 @@ int run(const std::string& file, bool check_only) {
   wait_for_signals(signals, loop, **daemon);
   spdlog::info("started: version {} file {}", BALLAST_VERSION, file);
   loop.run();
-  return EXIT_SUCCESS;
+  return status;
 }
 
 }  // namespace

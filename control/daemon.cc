@@ -24,7 +24,8 @@ struct Daemon::Timers {
 
 tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io_context& loop,
                                                                  std::string file,
-                                                                 LoadedConfiguration loaded) {
+                                                                 LoadedConfiguration loaded,
+                                                                 std::function<void()> on_fenced) {
   std::unique_ptr<Daemon> daemon(new Daemon(loop, std::move(file), std::move(loaded)));
   Daemon& self = *daemon;
 
@@ -62,11 +63,16 @@ tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io
       DataplaneLink::Callbacks{
           .on_state = [&self](const auto& hello,
                               const auto& state) { self.on_dataplane_state(hello, state); },
-          .on_disconnect = [](const std::string&) {},
+          .on_disconnect = [&self](const std::string&) { self.on_dataplane_gone(); },
           .on_neighbor_needed = [&self](const auto& needed) { self.on_neighbor_needed(needed); },
           .on_port_changed =
               [](const ballast::api::PortInfo& port) {
                 spdlog::warn("port {}: link is {}", port.name(), port.up() ? "up" : "down");
+              },
+          .on_fenced =
+              [on_fenced = std::move(on_fenced)](const std::string& by) {
+                spdlog::error("dataplane: another ballastd took over ({}): this one ends", by);
+                on_fenced();
               }});
   self.read_rates_now_and_then();
   return daemon;
@@ -89,14 +95,9 @@ Daemon::~Daemon() = default;
 
 void Daemon::on_dataplane_state(const ballast::api::HelloAnswer& hello,
                                 const ballast::api::State& state) {
-  twins_.clear();
-  for (const ballast::api::PortInfo& port : hello.ports()) {
-    twins_.insert(port.name());
-  }
+  set_twins(hello);
   if (!std::exchange(adopted_, true)) {
-    // The first dataplane that this ballastd meets knows what the ballastd before it knew.
-    conditions_ = conditions_in(state);
-    spdlog::info("adopted the condition of {} servers from the dataplane", conditions_.size());
+    adopt_state(state);
   }
   if (!monitor_) {
     monitor_ = std::make_unique<healthcheck::Monitor>(
@@ -111,6 +112,45 @@ void Daemon::on_dataplane_state(const ballast::api::HelloAnswer& hello,
     on_kernel_change(everything);
   }
   start_telling_when_ready();
+}
+
+// The checks go over the twins, which lead nowhere without a dataplane: what they found now would
+// count against servers that are well. Health stays as it was and is looked at again when there is
+// a dataplane.
+void Daemon::on_dataplane_gone() {
+  monitor_.reset();
+}
+
+// The first dataplane that this ballastd meets knows what the ballastd before it knew. What was
+// changed by hand since this one started is newer.
+void Daemon::adopt_state(const ballast::api::State& state) {
+  ServerConditions known = conditions_in(state);
+  spdlog::info("adopted the condition of {} servers from the dataplane", known.size());
+  for (const auto& [id, condition] : conditions_) {
+    known[id].override_by_hand = condition.override_by_hand;
+  }
+  conditions_ = std::move(known);
+  for (const auto& [next_hop, mac] : neighbors_in(state)) {
+    neighbors_.adopt(next_hop, mac);
+  }
+}
+
+void Daemon::set_twins(const ballast::api::HelloAnswer& hello) {
+  for (const std::string& twin : std::exchange(twins_, {})) {
+    link_->remove("port/" + twin);  // said again below if it is still there
+  }
+  for (const ballast::api::PortInfo& port : hello.ports()) {
+    twins_.insert(port.name());
+  }
+  const auto gone = [this](const netlink::NextHop& hop) { return twins_.count(hop.link) == 0; };
+  for (const netlink::NextHop& hop : needed_order_) {
+    if (gone(hop)) {
+      link_->remove(fmt::format("neighbor/{}/{}", hop.link, hop.address.to_string()));
+    }
+  }
+  needed_order_.erase(std::remove_if(needed_order_.begin(), needed_order_.end(), gone),
+                      needed_order_.end());
+  needed_hops_ = {needed_order_.begin(), needed_order_.end()};
 }
 
 void Daemon::start_telling_when_ready() {
@@ -146,10 +186,12 @@ void Daemon::on_neighbor_needed(const ballast::api::NeighborNeeded& needed) {
   }
   const netlink::NextHop next_hop{needed.port(), *address};
   if (!is_wanted(next_hop)) {
-    if (needed_hops_.size() == kMostNeededHops) {
-      needed_hops_.pop_front();
+    if (needed_order_.size() == kMostNeededHops) {
+      needed_hops_.erase(needed_order_.front());
+      needed_order_.pop_front();
     }
-    needed_hops_.push_back(next_hop);
+    needed_order_.push_back(next_hop);
+    needed_hops_.insert(next_hop);
     follow_next_hops();
   }
   if (const auto asked = resolver_->ask(next_hop); !asked) {
@@ -260,48 +302,71 @@ void Daemon::on_kernel_change(const netlink::KernelChanges& changes) {
   }
 }
 
+std::set<IpAddress> Daemon::vip_addresses() const {
+  std::set<IpAddress> addresses;
+  for (const VipSettings& vip : all_vips(configuration_)) {
+    addresses.insert(vip.address);
+  }
+  return addresses;
+}
+
 void Daemon::update_ports() {
+  const std::set<IpAddress> vips = vip_addresses();
   for (const ballast::api::PortInfo& port : link_->hello()->ports()) {
-    link_->update(port_resource(port.name(), port.kernel_interface(), mirror_->state()));
+    link_->update(port_resource(port.name(), port.kernel_interface(), mirror_->state(), vips));
   }
 }
 
 void Daemon::update_routes(const netlink::KernelChanges& changes) {
-  std::set<Prefix> changed = changes.routes;
-  EffectiveRoutes now;
-  if (changes.everything || changes.links) {
-    now = netlink::effective_routes(mirror_->state(), twins_);
-    for (const auto& [prefix, route] : routes_) {
-      changed.insert(prefix);
+  if (!changes.everything && !changes.links) {
+    for (const Prefix& prefix : changes.routes) {
+      set_route(prefix, netlink::effective_route(mirror_->state(), twins_, prefix));
     }
-    for (const auto& [prefix, route] : now) {
-      changed.insert(prefix);
-    }
-  } else {
-    now = std::move(routes_);
-    routes_.clear();
-    for (const Prefix& prefix : changed) {
-      if (auto route = netlink::effective_route(mirror_->state(), twins_, prefix)) {
-        now[prefix] = std::move(*route);
-      } else {
-        now.erase(prefix);
-      }
+    return;
+  }
+  // Any link may have changed, most of them concern no route: only what differs is said.
+  const EffectiveRoutes now = netlink::effective_routes(mirror_->state(), twins_);
+  std::vector<Prefix> gone;
+  for (const auto& [prefix, route] : routes_) {
+    if (now.count(prefix) == 0) {
+      gone.push_back(prefix);
     }
   }
-  for (const Prefix& prefix : changed) {
-    const auto route = now.find(prefix);
-    if (route != now.end()) {
-      link_->update(route_resource(prefix, route->second));
-    } else {
+  for (const Prefix& prefix : gone) {
+    set_route(prefix, std::nullopt);
+  }
+  for (const auto& [prefix, route] : now) {
+    set_route(prefix, route);
+  }
+}
+
+void Daemon::set_route(const Prefix& prefix, std::optional<netlink::EffectiveRoute> route) {
+  if (route) {
+    // An IPv4 route over an IPv6 gateway (RFC 8950) is not known to the dataplane.
+    const auto foreign = [&prefix](const netlink::RouteHop& hop) {
+      return hop.gateway && hop.gateway->family() != prefix.address.family();
+    };
+    const size_t before = route->hops.size();
+    route->hops.erase(std::remove_if(route->hops.begin(), route->hops.end(), foreign),
+                      route->hops.end());
+    if (before != 0 && route->hops.empty()) {
+      route.reset();
+    }
+  }
+  const auto known = routes_.find(prefix);
+  if (!route) {
+    if (known != routes_.end()) {
+      routes_.erase(known);
       link_->remove("route/" + prefix.to_string());
     }
+  } else if (known == routes_.end() || known->second != *route) {
+    link_->update(route_resource(prefix, *route));
+    routes_[prefix] = std::move(*route);
   }
-  routes_ = std::move(now);
 }
 
 bool Daemon::is_wanted(const netlink::NextHop& next_hop) const {
-  return server_hops_.count(next_hop) != 0 ||
-         std::find(needed_hops_.begin(), needed_hops_.end(), next_hop) != needed_hops_.end();
+  return server_hops_.count(next_hop) != 0 || needed_hops_.count(next_hop) != 0;
 }
 
 // The next hops of the servers are kept fresh; those that the dataplane asked for are remembered

@@ -44,10 +44,12 @@ namespace ballast::control {
 
 class Daemon : private ControlHandler {
  public:
-  // `loop` outlives the daemon. An error is a sentence for the operator.
+  // `loop` outlives the daemon. `on_fenced` is called when another ballastd has taken the dataplane
+  // over: this one can do nothing any more and should end. An error is a sentence for the operator.
   static tl::expected<std::unique_ptr<Daemon>, std::string> start(boost::asio::io_context& loop,
                                                                   std::string file,
-                                                                  LoadedConfiguration loaded);
+                                                                  LoadedConfiguration loaded,
+                                                                  std::function<void()> on_fenced);
   ~Daemon() override;
 
   // Reads the file again, as SIGHUP asks for; the log says what came of it.
@@ -70,6 +72,9 @@ class Daemon : private ControlHandler {
 
   // --- the dataplane
   void on_dataplane_state(const ballast::api::HelloAnswer& hello, const ballast::api::State& state);
+  void on_dataplane_gone();
+  void adopt_state(const ballast::api::State& state);
+  void set_twins(const ballast::api::HelloAnswer& hello);
   void on_neighbor_needed(const ballast::api::NeighborNeeded& needed);
   void start_telling_when_ready();
   [[nodiscard]] Capabilities capabilities() const;
@@ -85,10 +90,12 @@ class Daemon : private ControlHandler {
   void on_kernel_change(const netlink::KernelChanges& changes);
   void update_ports();
   void update_routes(const netlink::KernelChanges& changes);
+  void set_route(const Prefix& prefix, std::optional<netlink::EffectiveRoute> route);
   void update_neighbors(const std::set<netlink::NextHop>& changed);
   void follow_next_hops();
   void set_interfaces();
   void join_groups();
+  [[nodiscard]] std::set<IpAddress> vip_addresses() const;
   [[nodiscard]] bool is_wanted(const netlink::NextHop& next_hop) const;
 
   // --- the configuration (daemon_reload.cc)
@@ -140,6 +147,7 @@ class Daemon : private ControlHandler {
   SteadyTime loaded_ = started_;
   LastReload last_reload_;
   bool reload_under_way_ = false;
+  bool reload_again_ = false;  // asked for by a signal meanwhile
   struct Timers;
   std::unique_ptr<Timers> timers_;
 
@@ -151,7 +159,8 @@ class Daemon : private ControlHandler {
   netlink::NeighborMemory neighbors_;
   std::set<netlink::NextHop> server_hops_;
   std::deque<netlink::NextHop>
-      needed_hops_;  // that the dataplane asked for; the oldest are forgotten
+      needed_order_;  // that the dataplane asked for; the oldest are forgotten
+  std::set<netlink::NextHop> needed_hops_;  // the same, to be looked up
 
   netlink::MulticastGroups groups_;
 

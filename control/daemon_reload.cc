@@ -1,4 +1,8 @@
 // A new configuration: read, checked, offered to the dataplane, and only then in force.
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -10,8 +14,12 @@
 namespace ballast::control {
 
 void Daemon::reload_and_log() {
-  reload([](const tl::expected<api::ReloadAnswer, api::Failure>&) {
-  });  // both outcomes are logged on the way
+  if (reload_under_way_) {
+    reload_again_ = true;  // the file may have changed since it was read
+    return;
+  }
+  // Both outcomes are logged on the way.
+  reload([](const tl::expected<api::ReloadAnswer, api::Failure>&) {});
 }
 
 void Daemon::refuse_reload(std::vector<std::string> errors, const std::string& message,
@@ -56,6 +64,9 @@ void Daemon::reload(const OnReloaded& done) {
       resources, unwanted,
       [this, done, changes, loaded = *loaded](const DataplaneLink::Verdict& verdict) {
         reload_under_way_ = false;
+        if (std::exchange(reload_again_, false)) {
+          boost::asio::post(loop_, [this] { reload_and_log(); });
+        }
         if (!verdict.refusals.empty()) {
           return refuse_reload(verdict.refusals,
                                "the dataplane refuses the configuration, nothing has changed",
@@ -94,6 +105,7 @@ void Daemon::adopt(LoadedConfiguration loaded) {
   }
   set_interfaces();
   if (!twins_.empty() && mirror_->complete()) {
+    update_ports();  // which addresses are VIPs may have changed
     follow_next_hops();
     join_groups();
   }

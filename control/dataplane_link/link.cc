@@ -146,9 +146,7 @@ void DataplaneLink::on_event(const ServerFrame& event) {
     case ServerFrame::kPortChanged:
       return callbacks_.on_port_changed(event.port_changed().port());
     case ServerFrame::kFenced:
-      spdlog::error("dataplane: another ballastd took over: {}: this one only watches from now on",
-                    event.fenced().by());
-      return;
+      return callbacks_.on_fenced(event.fenced().by());
     default:
       return;
   }
@@ -218,8 +216,9 @@ void DataplaneLink::flush() {
   if (!connected() || !state_known_ || !started_ || under_way_) {
     return;
   }
-  // What is refused waits for a change, and a proposal is one: it may be what mends it.
-  if (!proposals_.empty() && (refused_ || (!full_needed_ && changed_.empty()))) {
+  // What is refused waits for a change, and a proposal is one: it may be what mends it. It goes
+  // before other changes, so that a kernel that never rests holds up no reload.
+  if (!proposals_.empty() && (refused_ || !full_needed_)) {
     return send_proposal();
   }
   if (refused_) {

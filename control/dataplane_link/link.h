@@ -47,6 +47,8 @@ class DataplaneLink {
     std::function<void(const std::string& reason)> on_disconnect;
     std::function<void(const ballast::api::NeighborNeeded&)> on_neighbor_needed;
     std::function<void(const ballast::api::PortInfo&)> on_port_changed;
+    // Another ballastd is the writer now; nothing that is said here has an effect any more.
+    std::function<void(const std::string& by)> on_fenced;
   };
 
   struct Verdict {

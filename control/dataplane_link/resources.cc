@@ -243,13 +243,15 @@ Resource neighbor_resource(const netlink::NextHop& next_hop,
 }
 
 Resource port_resource(const std::string& name, const std::string& kernel_interface,
-                       const netlink::KernelState& kernel) {
+                       const netlink::KernelState& kernel, const std::set<IpAddress>& vips) {
   Resource resource;
   ballast::api::Port& port = *resource.mutable_port();
   port.set_name(name);
   std::set<std::string> addresses;  // one address may stand there with several prefix lengths
   for (const netlink::InterfaceAddress& each : netlink::addresses_of(kernel, {name})) {
-    addresses.insert(each.address.to_string());
+    if (vips.count(each.address) == 0) {
+      addresses.insert(each.address.to_string());
+    }
   }
   for (const std::string& address : addresses) {
     port.add_addresses(address);
@@ -260,6 +262,20 @@ Resource port_resource(const std::string& name, const std::string& kernel_interf
     port.set_link_up(link != nullptr && link->up);
   }
   return resource;
+}
+
+std::map<netlink::NextHop, MacAddress> neighbors_in(const ballast::api::State& state) {
+  std::map<netlink::NextHop, MacAddress> neighbors;
+  for (const Resource& resource : state.resources()) {
+    const ballast::api::Neighbor& neighbor = resource.neighbor();
+    const auto address = IpAddress::parse(neighbor.address());
+    const auto mac = MacAddress::parse(neighbor.mac());
+    if (resource.has_neighbor() && neighbor.state() == ballast::api::Neighbor::REACHABLE &&
+        address && mac) {
+      neighbors[{neighbor.port(), *address}] = *mac;
+    }
+  }
+  return neighbors;
 }
 
 ServerConditions conditions_in(const ballast::api::State& state) {

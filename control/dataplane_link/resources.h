@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,14 @@ Resources configured_resources(const Configuration& configuration,
 ballast::api::Resource route_resource(const Prefix& prefix, const netlink::EffectiveRoute& route);
 ballast::api::Resource neighbor_resource(const netlink::NextHop& next_hop,
                                          const netlink::RememberedNeighbor& neighbor);
-// `kernel_interface` is what the port sits on, empty when the dataplane asks its device itself.
+// `kernel_interface` is what the port sits on, empty when the dataplane asks its device itself. An
+// address that is a VIP is the dataplane's, whoever put it on the interface: it is left out.
 ballast::api::Resource port_resource(const std::string& name, const std::string& kernel_interface,
-                                     const netlink::KernelState& kernel);
+                                     const netlink::KernelState& kernel,
+                                     const std::set<IpAddress>& vips);
+
+// The neighbours that a dataplane knows, with their MACs.
+std::map<netlink::NextHop, MacAddress> neighbors_in(const ballast::api::State& state);
 
 // Health and overrides as a dataplane knows them, for a ballastd that has just started.
 ServerConditions conditions_in(const ballast::api::State& state);

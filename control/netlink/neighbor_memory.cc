@@ -32,6 +32,12 @@ bool NeighborMemory::observe(const NextHop& neighbor, const KernelNeighbor* seen
   return true;
 }
 
+void NeighborMemory::adopt(const NextHop& neighbor, const MacAddress& mac) {
+  if (neighbors_.try_emplace(neighbor, RememberedNeighbor{mac, NeighborState::kKnown}).second) {
+    orphans_.insert(neighbor);
+  }
+}
+
 std::set<NextHop> NeighborMemory::follow(const KernelState& state, const KernelChanges& changes,
                                          const std::set<std::string>& links) {
   std::set<NextHop> changed;

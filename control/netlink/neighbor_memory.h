@@ -44,6 +44,10 @@ class NeighborMemory {
   // What the kernel says now; null for no entry. True if what is remembered changed.
   bool observe(const NextHop& neighbor, const KernelNeighbor* seen);
 
+  // What somebody else remembered, a ballastd before this one: as if the kernel had known it and
+  // had forgotten it.
+  void adopt(const NextHop& neighbor, const MacAddress& mac);
+
   // Observes whatever `changes` names, of the links in `links`; with changes.everything (or a
   // changed link) all of them. Returns those that changed.
   std::set<NextHop> follow(const KernelState& state, const KernelChanges& changes,

@@ -49,7 +49,8 @@ class Link : public ballast::api::ContractFixture {
                 },
             .on_disconnect = [this](const std::string& why) { losses.push_back(why); },
             .on_neighbor_needed = [this](const auto& needed) { needs.push_back(needed.address()); },
-            .on_port_changed = [](const auto&) {}});
+            .on_port_changed = [](const auto&) {},
+            .on_fenced = [](const auto&) {}});
     ASSERT_TRUE(run_until([this] { return !states.empty(); }));
   }
   // The next transaction that arrives, taken from the handler.
@@ -136,7 +137,8 @@ TEST_F(Link, FindsADataplaneThatStartsLater) {
           .on_state = [this](const auto&, const auto& state) { states.push_back(state); },
           .on_disconnect = [](const auto&) {},
           .on_neighbor_needed = [](const auto&) {},
-          .on_port_changed = [](const auto&) {}});
+          .on_port_changed = [](const auto&) {},
+          .on_fenced = [](const auto&) {}});
   link->update(service("web"));
   link->start();
   ASSERT_TRUE(run_until([this] { return !link->trouble().empty(); }));
@@ -244,7 +246,8 @@ TEST_F(Link, TakesAProposalAsAcceptedWhileThereIsNoDataplane) {
       DataplaneLink::Callbacks{.on_state = [](const auto&, const auto&) {},
                                .on_disconnect = [](const auto&) {},
                                .on_neighbor_needed = [](const auto&) {},
-                               .on_port_changed = [](const auto&) {}});
+                               .on_port_changed = [](const auto&) {},
+                               .on_fenced = [](const auto&) {}});
   link->start();
   propose({{"service/web", service("web")}});
   EXPECT_TRUE(verdicts.empty());  // never from inside the call
@@ -359,7 +362,7 @@ TEST_F(Link, SaysEverythingAgainToANewInstance) {
 TEST_F(Link, BeginsAnewWhenItIsCutOffInTheMiddleOfATransaction) {
   in_force();
   link->update(route("10.0.0.0/8"));
-  next();  // never answered
+  const auto unanswered = next();
   server.reset();
   ASSERT_TRUE(run_until([this] { return !losses.empty(); }));
   start();
@@ -374,7 +377,7 @@ TEST_F(Link, TakesOverAProposalThatIsCutOff) {
   in_force();
   propose({{"service/mail", service("mail")}}, {"service/web"});
   propose({{"service/dns", service("dns")}});
-  next();  // never answered
+  const auto unanswered = next();
   server.reset();
   ASSERT_TRUE(run_until([this] { return verdicts.size() == 2; }));
   EXPECT_FALSE(verdicts[0].connected);

@@ -136,11 +136,11 @@ TEST(Resources, AreRemovedByTheirOwnKey) {
 
 TEST(PortResource, HasTheTwinsAddressesAndTheLinkOfWhatItSitsOn) {
   netlink::KernelState kernel;
-  EXPECT_FALSE(port_resource("wan", "", kernel).port().link_known());
-  const ballast::api::Port gone = port_resource("wan", "eth1", kernel).port();
+  EXPECT_FALSE(port_resource("wan", "", kernel, {}).port().link_known());
+  const ballast::api::Port gone = port_resource("wan", "eth1", kernel, {}).port();
   EXPECT_TRUE(gone.link_known());  // an interface that is not there is down
   EXPECT_FALSE(gone.link_up());
-  EXPECT_EQ(key_of(port_resource("wan", "eth1", kernel)), "port/wan");
+  EXPECT_EQ(key_of(port_resource("wan", "eth1", kernel, {})), "port/wan");
 }
 
 TEST(RouteTo, IsTheLongestPrefixThatContainsTheAddress) {
@@ -173,6 +173,35 @@ TEST(NextHops, AreGatewaysOrTheServersThemselvesOverEveryHop) {
                   netlink::NextHop{"wan", ip("10.9.0.1")}));
   routes[prefix("10.0.0.0/24")].hops.clear();  // unreachable
   EXPECT_EQ(next_hops_of_servers(configuration, routes).size(), 2U);
+}
+
+TEST(PortResource, LeavesOutAnAddressThatIsAVip) {
+  netlink::KernelState kernel;
+  kernel.links[7] = {.index = 7, .name = "wan", .mac = {}, .mtu = 1500};
+  const IpAddress node = *IpAddress::parse("10.0.0.1");
+  const IpAddress vip = *IpAddress::parse("192.0.2.10");
+  kernel.addresses[{7, node, 24}] = {};
+  kernel.addresses[{7, vip, 32}] = {};
+  const ballast::api::Port port = port_resource("wan", "", kernel, {vip}).port();
+  ASSERT_EQ(port.addresses_size(), 1);
+  EXPECT_EQ(port.addresses(0), "10.0.0.1");
+}
+
+TEST(NeighborsIn, AreThoseWithAMac) {
+  ballast::api::State state;
+  ballast::api::Neighbor& reachable = *state.add_resources()->mutable_neighbor();
+  reachable.set_port("wan");
+  reachable.set_address("10.0.0.11");
+  reachable.set_mac("02:00:00:00:00:11");
+  reachable.set_state(ballast::api::Neighbor::REACHABLE);
+  ballast::api::Neighbor& failed = *state.add_resources()->mutable_neighbor();
+  failed.set_port("wan");
+  failed.set_address("10.0.0.12");
+  failed.set_state(ballast::api::Neighbor::FAILED);
+  const auto neighbors = neighbors_in(state);
+  ASSERT_EQ(neighbors.size(), 1u);
+  EXPECT_EQ(neighbors.begin()->first.address, *IpAddress::parse("10.0.0.11"));
+  EXPECT_EQ(neighbors.begin()->second, *MacAddress::parse("02:00:00:00:00:11"));
 }
 
 }  // namespace

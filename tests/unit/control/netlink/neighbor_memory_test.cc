@@ -160,5 +160,29 @@ TEST_F(NeighborMemoryTest, AKnownMacIsUsedUntilItIsReplacedOrFailed) {
   }
 }
 
+TEST(NeighborMemory, KeepsWhatItAdoptedUntilTheKernelKnowsBetter) {
+  const NextHop hop{"wan", *IpAddress::parse("10.0.0.11")};
+  const MacAddress mac = *MacAddress::parse("02:00:00:00:00:11");
+  const MacAddress other = *MacAddress::parse("02:00:00:00:00:12");
+  NeighborMemory memory;
+  memory.adopt(hop, mac);
+  EXPECT_TRUE(memory.keep({hop}).empty());
+  const KernelNeighbor asking{MacAddress(), NeighborState::kUnknown, false};
+  EXPECT_FALSE(memory.observe(hop, &asking)) << "that the kernel is asking takes nothing away";
+  EXPECT_EQ(memory.neighbors().at(hop).mac, mac);
+  const KernelNeighbor known{other, NeighborState::kKnown, false};
+  EXPECT_TRUE(memory.observe(hop, &known));
+  memory.adopt(hop, mac);
+  EXPECT_EQ(memory.neighbors().at(hop).mac, other) << "what the kernel says is newer";
+}
+
+TEST(NeighborMemory, ForgetsWhatItAdoptedAndNobodyKeeps) {
+  const NextHop hop{"wan", *IpAddress::parse("10.0.0.11")};
+  NeighborMemory memory;
+  memory.adopt(hop, *MacAddress::parse("02:00:00:00:00:11"));
+  EXPECT_EQ(memory.keep({}), std::set<NextHop>{hop});
+  EXPECT_TRUE(memory.neighbors().empty());
+}
+
 }  // namespace
 }  // namespace ballast::netlink
