@@ -6,7 +6,7 @@ import collections
 import signal
 import sys
 
-from lab import BIN, VIP4, VIP6, Lab, wait_until
+from lab import BIN, VIP4, VIP6, Lab
 
 REQUESTS = 36
 

@@ -24,7 +24,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # ctest says which build it belongs to; who sets BALLAST_BIN means another one.
-BIN = pathlib.Path(os.environ.get("BALLAST_BIN") or os.environ.get("BALLAST_BUILD_BIN") or ROOT / "build" / "dev" / "bin")
+BIN = pathlib.Path(os.environ.get("BALLAST_BIN") or os.environ.get("BALLAST_BUILD_BIN") or ROOT / "build/dev/bin")
+HTTP_CHECK = '{ type = "http", path = "/health", interval = "200ms", timeout = "150ms", rise = 2, fall = 2 }'
 VIP4, VIP6 = "10.9.0.100", "fd00:9::100"
 PREFIX = "bl"
 
@@ -203,7 +204,8 @@ class Lab:
     def _build_network(self):
         self._add_namespace("sw")
         self._bridge_lets_everything_pass("sw")
-        self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
+        self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0",
+                "mcast_snooping", "0")
         self.ip("sw", "link", "set", "br0", "up")
         self.join("client", "eth0", 1)
         for number, name in enumerate(self.server_names):
@@ -276,9 +278,8 @@ name = "wan"
 device = "{self.device}"
 """)
 
-    def service_toml(self, name="web", listen=("tcp/{v4}:80", "tcp/{v6}:80"), servers=None, scheduler="rr", weights=None,
-                     check='{ type = "http", path = "/health", interval = "200ms", timeout = "150ms", rise = 2, fall = 2 }',
-                     extra=""):
+    def service_toml(self, name="web", listen=("tcp/{v4}:80", "tcp/{v6}:80"), servers=None, scheduler="rr",
+                     weights=None, check=HTTP_CHECK, extra=""):
         """A [[service]] over the real servers, with both addresses of each."""
         servers = self.server_names if servers is None else servers
         weights = weights or {}
@@ -404,8 +405,8 @@ http {{
 
     def start_udp_echo(self, name, port=53):
         """Answers each datagram to a VIP with the server's name and the datagram."""
-        process = self.spawn(name, f"udp-{name}", "/usr/bin/python3", ROOT / "tests" / "e2e" / "udp_echo.py", name, port,
-                             VIP4, VIP6)
+        program = ROOT / "tests" / "e2e" / "udp_echo.py"
+        process = self.spawn(name, f"udp-{name}", "/usr/bin/python3", program, name, port, VIP4, VIP6)
         wait_until(lambda: "ready" in process.output(), 10, f"the echo on {name}")
         return process
 

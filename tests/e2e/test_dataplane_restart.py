@@ -11,7 +11,8 @@ from lab import VIP4, VIP6, figure, wait_until
 BY_HAND = [("addr", "add", "10.9.0.20/24", "dev", "wan"), ("addr", "add", "fd00:9::20/64", "dev", "wan", "nodad"),
            ("route", "add", "198.51.100.0/24", "via", "10.9.0.11", "dev", "wan"),
            ("-6", "route", "add", "2001:db8:77::/48", "via", "fd00:9::11", "dev", "wan")]
-CONFIGURED = 'routes = [{ to = "203.0.113.0/24", via = "10.9.0.12" }, { to = "2001:db8:88::/48", via = "fd00:9::12" }]\n'
+CONFIGURED = \
+    'routes = [{ to = "203.0.113.0/24", via = "10.9.0.12" }, { to = "2001:db8:88::/48", via = "fd00:9::12" }]\n'
 
 
 def addresses(lab):

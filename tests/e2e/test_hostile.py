@@ -103,14 +103,17 @@ MALFORMED = {
 
 def test_each_malformed_packet_is_counted_with_its_reason(shared_lab):
     lab, attacker, missing = shared_lab, Attacker(shared_lab), []
-    for reason, (ethertype, payload) in MALFORMED.items():
+    # AF_PACKET with several queues puts fragments together, or drops them, before anybody else sees them.
+    kinds = {reason: frame for reason, frame in MALFORMED.items()
+             if lab.port_kind != "af_packet" or not reason.startswith("fragment")}
+    for reason, (ethertype, payload) in kinds.items():
         before = lab.drops().get(reason, 0)
         attacker.send(ethertype, payload, EACH)
         try:
             wait_until(lambda: lab.drops().get(reason, 0) >= before + EACH, 3, reason)
         except TimeoutError:
             missing.append((reason, lab.drops().get(reason, 0) - before))
-    figure(test="malformed", kinds=len(MALFORMED), each=EACH, missing=len(missing))
+    figure(test="malformed", kinds=len(kinds), each=EACH, missing=len(missing))
     assert not missing, (missing, lab.drops())
 
 

@@ -34,7 +34,8 @@ def test_ping_is_answered(shared_lab, address):
 @OURS
 @pytest.mark.parametrize("size", [0, 1, 1400])
 def test_ping_of_every_size_is_answered(shared_lab, address, size):
-    out = shared_lab.exec("client", "ping", "-n", "-c", 2, "-i", "0.1", "-W", "5", "-s", size, address, check=False).stdout
+    out = shared_lab.exec("client", "ping", "-n", "-c", 2, "-i", "0.1", "-W", "5", "-s", size, address,
+                          check=False).stdout
     assert " 2 received" in out and "DUP!" not in out
 
 
@@ -54,8 +55,8 @@ def test_there_is_one_answer_to_each_question(shared_lab, address):
                 and f.payload[8:24] == socket.inet_pton(socket.AF_INET6, address)]
     else:
         client, reply = "10.9.0.1", 0
-        asked = [f for f in frames if f.ethertype == 0x0806 and f.packet[7] == 1 and f.packet[14:18] == socket.inet_aton(client)
-                 and f.packet[24:28] == socket.inet_aton(address)]
+        asked = [f for f in frames if f.ethertype == 0x0806 and f.packet[7] == 1
+                 and f.packet[14:18] == socket.inet_aton(client) and f.packet[24:28] == socket.inet_aton(address)]
         told = [f for f in frames if f.ethertype == 0x0806 and f.packet[7] == 2
                 and f.packet[14:18] == socket.inet_aton(address)]
     replies = [f for f in frames if f.protocol in (1, 58) and f.source == address and f.payload[0] == reply]
