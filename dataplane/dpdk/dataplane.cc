@@ -187,7 +187,8 @@ void Dataplane::make_workers() {
                             settings_.connections.untrusted / settings_.workers};
     settings.flow_hash_key = flow_hash_key_;
     settings.punt = settings_.punt;
-    settings.answers_per_second = settings_.answers_per_second;
+    settings.answers_per_second =
+        (settings_.answers_per_second + settings_.workers - 1U) / settings_.workers;
     const PipelineSurroundings surroundings{
         steering_,          neighbors_,          leases_.page(),      loads_,
         *crews_[i].servers, *crews_[i].counters, *crews_[i].requests, memory_};
