@@ -48,6 +48,7 @@ std::optional<CheckType> parse_check_type(std::string_view name) {
 
 std::vector<std::string_view> check_type_names() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kCheckers));
   for (const Entry& entry : kCheckers) {
     names.push_back(entry.name);
   }

@@ -16,7 +16,7 @@ namespace ballast::healthcheck {
 
 class HttpResponseHead {
  public:
-  static constexpr size_t kMaxBytes = 16 * 1024;
+  static constexpr size_t kMaxBytes = size_t{16} * 1024;
 
   explicit HttpResponseHead(const StatusSet& expected) : expected_(expected) {}
 

@@ -83,14 +83,14 @@ class Monitor::Core : public std::enable_shared_from_this<Core> {
   [[nodiscard]] MonitorCounters counters() const;
 
  private:
-  void add(Target target, TimePoint at);
+  void add(const Target& target, TimePoint at);
   void change(Entry& entry, Target target, TimePoint at);
   void take_off(Entry& entry);
   void put_on(Entry& entry, TimePoint at);
 
   void begin_due_checks();
   void begin(Entry& entry, TimePoint at);
-  void end(Entry& entry, CheckResult result);
+  void end(Entry& entry, const CheckResult& result);
   void announce(Entry& entry, TimePoint at);
   void announce_later(const std::string& key);
   void arm();
@@ -132,9 +132,9 @@ void Monitor::Core::set_targets(std::vector<Target> targets) {
   arm();
 }
 
-void Monitor::Core::add(Target target, TimePoint at) {
+void Monitor::Core::add(const Target& target, TimePoint at) {
   const std::string key = target.key;
-  const auto [it, inserted] = entries_.try_emplace(key, std::move(target), options_.seed, at);
+  const auto [it, inserted] = entries_.try_emplace(key, target, options_.seed, at);
   put_on(it->second, at);
 }
 
@@ -186,7 +186,7 @@ void Monitor::Core::begin(Entry& entry, TimePoint at) {
   entry.checker->start([this, &entry](CheckResult result) { end(entry, std::move(result)); });
 }
 
-void Monitor::Core::end(Entry& entry, CheckResult result) {
+void Monitor::Core::end(Entry& entry, const CheckResult& result) {
   // The owner may let go of the monitor, and of this entry, while it is told of the flip.
   const auto self = shared_from_this();
   const auto checker = std::move(entry.checker);

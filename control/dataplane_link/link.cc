@@ -355,7 +355,7 @@ void DataplaneLink::leave_out_what_is_refused(const Verdict& verdict) {
   }
 }
 
-void DataplaneLink::send(Transaction transaction, OnVerdict on_verdict) {
+void DataplaneLink::send(Transaction transaction, const OnVerdict& on_verdict) {
   transaction.set_generation(generation_ + 1);
   ClientFrame frame;
   *frame.mutable_transaction() = std::move(transaction);

@@ -115,7 +115,7 @@ class DataplaneLink {
   void put_differences(const std::set<std::string>& keys, const Resources& wanted,
                        ballast::api::Transaction& transaction) const;
   void note_said(const std::set<std::string>& keys, const Resources& wanted);
-  void send(ballast::api::Transaction transaction, OnVerdict on_verdict);
+  void send(ballast::api::Transaction transaction, const OnVerdict& on_verdict);
   void leave_out_what_is_refused(const Verdict& verdict);
   void note_trouble(std::string trouble);
   static void apply(const Proposal& proposal, Resources& resources);

@@ -26,16 +26,17 @@ std::string name_in_refusals(const ballast::api::Resource& resource);
 // The message that removes the resource of this key.
 ballast::api::ResourceKey removal_of(const ballast::api::Resource& resource);
 
-ballast::api::Resource service_resource(const ServiceSettings& service,
+ballast::api::Resource service_resource(const ServiceSettings& settings,
                                         const ServerConditions& conditions);
 
 // Services, VIPs and settings: all that follows from the configuration.
 Resources configured_resources(const Configuration& configuration,
                                const ServerConditions& conditions);
 
-ballast::api::Resource route_resource(const Prefix& prefix, const netlink::EffectiveRoute& route);
+ballast::api::Resource route_resource(const Prefix& prefix,
+                                      const netlink::EffectiveRoute& effective);
 ballast::api::Resource neighbor_resource(const netlink::NextHop& next_hop,
-                                         const netlink::RememberedNeighbor& neighbor);
+                                         const netlink::RememberedNeighbor& remembered);
 // `kernel_interface` is what the port sits on, empty when the dataplane asks its device itself. An
 // address that is a VIP is the dataplane's, whoever put it on the interface: it is left out.
 ballast::api::Resource port_resource(const std::string& name, const std::string& kernel_interface,

@@ -166,9 +166,8 @@ void Dataplane::make_world() {
   }
   WorldLimits limits;
   limits.max_servers = settings_.max_servers;
-  world_ =
-      std::make_unique<World>(std::move(world_ports), neighbors_,
-                              std::set<ForwardingMode>{ForwardingMode::kDirectRouting}, limits);
+  world_ = std::make_unique<World>(
+      world_ports, neighbors_, std::set<ForwardingMode>{ForwardingMode::kDirectRouting}, limits);
   snapshots_ = std::make_unique<SnapshotSlot>(settings_.workers, world_->snapshot());
 }
 

@@ -93,7 +93,7 @@ class Dataplane : private api::RequestHandler {
   void fill_totals(api::Statistics& page) const;
   void fill_connection(const ConnectionListing::Row& row, uint16_t worker,
                        api::ConnectionInfo& info) const;
-  void fill_port_info(size_t port, api::PortInfo& info) const;
+  void fill_port_info(size_t number, api::PortInfo& info) const;
   [[nodiscard]] bool link_is_up(size_t port) const;
 
   DataplaneSettings settings_;

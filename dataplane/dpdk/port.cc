@@ -86,7 +86,7 @@ tl::expected<void, std::string> Port::configure(const PortSettings& settings,
                                               receive_queues_, transmit_queues_),
                                   error));
   }
-  if (const auto done = set_up_queues(pool); !done) {
+  if (auto done = set_up_queues(pool); !done) {
     return done;
   }
   if (const int error = rte_eth_dev_start(id_); error != 0) {

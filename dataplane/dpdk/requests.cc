@@ -33,14 +33,14 @@ api::HelloAnswer Dataplane::hello_answer() {
   return hello;
 }
 
-void Dataplane::fill_port_info(size_t index, api::PortInfo& info) const {
-  const Port& port = *ports_[index].port;
+void Dataplane::fill_port_info(size_t number, api::PortInfo& info) const {
+  const Port& port = *ports_[number].port;
   info.set_name(port.name());
-  info.set_device(settings_.ports[index].device);
+  info.set_device(settings_.ports[number].device);
   info.set_kernel_interface(port.device().kernel_interface());
   info.set_mac(port.mac().to_string());
   info.set_mtu(port.mtu());
-  info.set_up(link_is_up(index));
+  info.set_up(link_is_up(number));
   info.set_rx_queues(port.receive_queues());
   info.set_tx_queues(port.transmit_queues());
   info.set_steering(port.steering_in_words());

@@ -1,11 +1,11 @@
 #include "dataplane/dpdk/worker.h"
 
 #include <cstdlib>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
-#include <time.h>
 
 #include "dataplane/api/lease_page.h"
 
@@ -67,7 +67,6 @@ Worker::Worker(const PipelineSettings& settings, const PipelineSurroundings& pip
     : index_(settings.worker),
       around_(surroundings),
       counters_(pipeline_surroundings.counters),
-      requests_(pipeline_surroundings.requests),
       pipeline_(settings, pipeline_surroundings),
       inbox_(make_inbox(settings.worker)),
       transmit_buffers_(surroundings.ports.size()) {}
@@ -164,8 +163,8 @@ void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_ov
                      const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   std::array<Packet, kBurst> packets;
   const bool hashed = around_.ports[index(port)].port->hashes_for_us();
-  for (size_t i = 0; i < frames.size(); ++i) {
-    rte_prefetch0(rte_pktmbuf_mtod(frames[i], void*));
+  for (rte_mbuf* frame : frames) {
+    rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
   }
   for (size_t i = 0; i < frames.size(); ++i) {
     packets[i] = packet_of(frames[i], port, handed_over, hashed);

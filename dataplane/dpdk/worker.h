@@ -89,7 +89,6 @@ class Worker {
   WorkerIndex index_;
   Surroundings around_;
   WorkerCounters& counters_;
-  NeighborRequests& requests_;
   Pipeline pipeline_;
   JobSlot jobs_;
   rte_ring* inbox_;                               // frames that other workers received

@@ -55,8 +55,8 @@ void check_removed_vips(const DesiredState& base, const ChangeSet& changes, Refu
 // does.
 void check_node_addresses(const DesiredState& base, const ChangeSet& changes,
                           const std::vector<std::string>& port_names, RefusalList& refusals) {
-  for (uint16_t number = 0; number < port_names.size(); ++number) {
-    const PortIndex port{number};
+  for (size_t number = 0; number < port_names.size(); ++number) {
+    const auto port = static_cast<PortIndex>(number);
     const PortSpecification* specification = resulting(base.ports(), changes.ports, port);
     if (specification == nullptr) {
       continue;

@@ -123,8 +123,8 @@ std::shared_ptr<const ForwardingSnapshot> SnapshotBuilder::build(const DesiredSt
   snapshot->services = slots_.objects();
   snapshot->servers = servers_;
   snapshot->routes = state.routes();
-  for (uint16_t number = 0; number < ports_.size(); ++number) {
-    snapshot->ports.push_back(in_force(state, PortIndex{number}, ports_[number]));
+  for (size_t number = 0; number < ports_.size(); ++number) {
+    snapshot->ports.push_back(in_force(state, static_cast<PortIndex>(number), ports_[number]));
   }
   snapshot->own_macs = own_macs_;
   snapshot->lease_slots = lease_slots_;

@@ -10,6 +10,7 @@ namespace {
 
 std::vector<PortState> states_of(const std::vector<WorldPort>& ports) {
   std::vector<PortState> states;
+  states.reserve(ports.size());
   for (const WorldPort& port : ports) {
     states.push_back({port.mac, port.mtu, port.up});
   }
@@ -39,8 +40,8 @@ std::shared_ptr<const RouteTable> with_changes(const std::shared_ptr<const Route
 
 }  // namespace
 
-World::World(std::vector<WorldPort> ports, NeighborTable& neighbors, std::set<ForwardingMode> modes,
-             const WorldLimits& limits)
+World::World(const std::vector<WorldPort>& ports, NeighborTable& neighbors,
+             std::set<ForwardingMode> modes, const WorldLimits& limits)
     : context_(context_of(ports, std::move(modes))),
       limits_(limits),
       builder_(states_of(ports), neighbors, limits),

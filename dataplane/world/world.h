@@ -53,8 +53,8 @@ struct ServerDescription {
 class World {
  public:
   // `neighbors` must outlive the world, which is its only writer.
-  World(std::vector<WorldPort> ports, NeighborTable& neighbors, std::set<ForwardingMode> modes,
-        const WorldLimits& limits = {});
+  World(const std::vector<WorldPort>& ports, NeighborTable& neighbors,
+        std::set<ForwardingMode> modes, const WorldLimits& limits = {});
 
   struct Outcome {
     std::shared_ptr<const ForwardingSnapshot> snapshot;  // null when refused
