@@ -1,6 +1,7 @@
 #include "control/daemon.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
 
 #include <boost/asio/io_context.hpp>
@@ -13,6 +14,13 @@ namespace {
 
 constexpr std::chrono::seconds kRatePeriod{2};
 constexpr size_t kMostNeededHops = 10'000;
+// /run is empty after a boot, and nobody says which of the two daemons is started first. What is
+// wrong with the folder is said by who opens the socket in it.
+void make_folder_of(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::create_directory(std::filesystem::path(path).parent_path(), ignored);
+}
+
 constexpr std::string_view kSchedulerCapability = "scheduler/";
 constexpr std::string_view kModeCapability = "mode/";
 
@@ -30,6 +38,7 @@ tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io
   Daemon& self = *daemon;
 
   // First of all the door: a second ballastd must not get as far as the dataplane.
+  make_folder_of(self.configuration_.daemon.control_socket);
   ControlServerOptions options;
   options.path = self.configuration_.daemon.control_socket;
   options.log = [](const std::string& line) { spdlog::info("api: {}", line); };
