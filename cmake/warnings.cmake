@@ -12,4 +12,7 @@ target_include_directories(ballast_warnings INTERFACE ${CMAKE_SOURCE_DIR})
 if(BALLAST_SANITIZE)
   add_compile_options(-fsanitize=${BALLAST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${BALLAST_SANITIZE})
+  if(BALLAST_SANITIZE MATCHES thread)
+    add_compile_options(-Wno-tsan)  # Asio has a fence that the sanitizer does not know
+  endif()
 endif()

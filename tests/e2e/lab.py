@@ -26,6 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # ctest says which build it belongs to; who sets BALLAST_BIN means another one.
 BIN = pathlib.Path(os.environ.get("BALLAST_BIN") or os.environ.get("BALLAST_BUILD_BIN") or ROOT / "build/dev/bin")
 HTTP_CHECK = '{ type = "http", path = "/health", interval = "200ms", timeout = "150ms", rise = 2, fall = 2 }'
+# Of sanitizer builds: what is not ours to mend.
+os.environ.setdefault("LSAN_OPTIONS", f"suppressions={ROOT}/tests/e2e/lsan.supp:print_suppressions=0")
 VIP4, VIP6 = "10.9.0.100", "fd00:9::100"
 PREFIX = "bl"
 

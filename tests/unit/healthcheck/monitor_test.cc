@@ -254,6 +254,11 @@ TEST_F(MonitorTest, ChecksThousandsOfServers) {
 }
 
 TEST_F(MonitorTest, HoldsNoLackOfFileDescriptorsAgainstServers) {
+#ifdef __SANITIZE_ADDRESS__
+  // The sanitizer asks by a pipe whether memory may be read, and takes the lack of one for a bad
+  // pointer.
+  GTEST_SKIP() << "not with sanitizers: they need descriptors themselves";
+#endif
   make();
   const TestServer server(loop, {});
   Target up = target("up", server.port());

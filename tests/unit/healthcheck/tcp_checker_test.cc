@@ -66,6 +66,11 @@ TEST(TcpChecker, ResetsSoThatNoTimeWaitIsLeft) {
 }
 
 TEST(TcpChecker, HoldsItsOwnLackOfFileDescriptorsAgainstNobody) {
+#ifdef __SANITIZE_ADDRESS__
+  // The sanitizer asks by a pipe whether memory may be read, and takes the lack of one for a bad
+  // pointer.
+  GTEST_SKIP() << "not with sanitizers: they need descriptors themselves";
+#endif
   boost::asio::io_context loop;
   const TestServer server(loop, {});
   rlimit before{};
