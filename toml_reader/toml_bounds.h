@@ -4,8 +4,8 @@
 // about 200 bytes per value; a small hostile or garbled file could exhaust the stack or the memory.
 // This scan knows just enough of TOML's grammar (comments and the four kinds of string) to count
 // brackets, dots and values. It is exact up to the first syntax error, and there the parser stops
-// too. It also refuses bytes beyond ASCII outside of strings and comments, which TOML does not have:
-// some of them lead toml++ 3.3.0 into undefined behaviour.
+// too. It also refuses bytes beyond ASCII outside of strings and comments, which TOML does not
+// have: some of them lead toml++ 3.3.0 into undefined behaviour.
 #pragma once
 
 #include <optional>

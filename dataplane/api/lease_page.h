@@ -1,14 +1,16 @@
 // The page that both daemons share: VIP leases one way, heartbeats the other.
 //
-// A lease is an absolute deadline on CLOCK_MONOTONIC, in nanoseconds. ballastd stores it, every worker reads it in every
-// burst; no queue and no busy thread lies between the two. The dataplane owns a VIP only while its slot's deadline
-// lies in the future. Slot 0 never ends: it is for VIPs without VRRP. A slot that nobody set has ended (0).
+// A lease is an absolute deadline on CLOCK_MONOTONIC, in nanoseconds. ballastd stores it, every
+// worker reads it in every burst; no queue and no busy thread lies between the two. The dataplane
+// owns a VIP only while its slot's deadline lies in the future. Slot 0 never ends: it is for VIPs
+// without VRRP. A slot that nobody set has ended (0).
 //
-// Heartbeats are counters that the dataplane's threads raise while they run: one that stands still belongs to a thread
-// that hangs.
+// Heartbeats are counters that the dataplane's threads raise while they run: one that stands still
+// belongs to a thread that hangs.
 //
-// The page is a file in the dataplane's runtime folder, so that it outlives ballastd and is found by the next one. The
-// dataplane creates it anew at every start (with all leases ended) and says its path in its Hello.
+// The page is a file in the dataplane's runtime folder, so that it outlives ballastd and is found
+// by the next one. The dataplane creates it anew at every start (with all leases ended) and says
+// its path in its Hello.
 #pragma once
 
 #include <array>
@@ -39,7 +41,8 @@ struct LeasePage {
   [[nodiscard]] uint64_t held(uint64_t now_ns, size_t slots = kLeaseSlots) const {
     uint64_t mask = 0;
     for (size_t slot = 0; slot < slots; ++slot) {
-      mask |= static_cast<uint64_t>(now_ns < deadline_ns[slot].load(std::memory_order_acquire)) << slot;
+      mask |= static_cast<uint64_t>(now_ns < deadline_ns[slot].load(std::memory_order_acquire))
+              << slot;
     }
     return mask;
   }
@@ -49,7 +52,8 @@ static_assert(std::atomic<uint64_t>::is_always_lock_free);
 // A mapping of the page; unmapped on destruction. The file stays.
 class LeasePageMapping {
  public:
-  // The dataplane's side: replaces whatever file is there by a fresh page, readable and writable by its owner only.
+  // The dataplane's side: replaces whatever file is there by a fresh page, readable and writable by
+  // its owner only.
   static tl::expected<LeasePageMapping, std::string> create(const std::string& path);
   // ballastd's side. An error says which path and what is wrong with it.
   static tl::expected<LeasePageMapping, std::string> open(const std::string& path);

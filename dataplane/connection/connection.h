@@ -16,11 +16,11 @@ using Seconds32 = uint32_t;
 using ConnectionIndex = uint32_t;
 
 struct alignas(64) Connection {
-  FlowKey key;                       // 40 bytes
+  FlowKey key;  // 40 bytes
   ServerIndex server{};
-  Seconds32 last_seen = 0;           // the only field that every packet writes
-  uint32_t next_sequence = 0;        // TCP: what the client's first segment behind its SYN begins with
-  ConnectionIndex wheel_next = 0;    // links of the expiry wheel's slot that the entry hangs in
+  Seconds32 last_seen = 0;     // the only field that every packet writes
+  uint32_t next_sequence = 0;  // TCP: what the client's first segment behind its SYN begins with
+  ConnectionIndex wheel_next = 0;  // links of the expiry wheel's slot that the entry hangs in
   ConnectionIndex wheel_previous = 0;
   uint16_t wheel_slot = 0;
   ConnectionState state = ConnectionState::kNone;

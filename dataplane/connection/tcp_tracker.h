@@ -1,7 +1,8 @@
-// The TCP state of a connection, from the client's half alone (DR, TUN) or from both directions (NAT, FULLNAT).
+// The TCP state of a connection, from the client's half alone (DR, TUN) or from both directions
+// (NAT, FULLNAT).
 //
-// As LVS does: flags are looked at in the order RST, SYN, FIN, ACK. Where only the client's half is seen, a FIN
-// moves to FIN_WAIT / TIME_WAIT by itself.
+// As LVS does: flags are looked at in the order RST, SYN, FIN, ACK. Where only the client's half is
+// seen, a FIN moves to FIN_WAIT / TIME_WAIT by itself.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,13 @@ enum class TcpDirection : uint8_t {
   kFromServer,
 };
 
-// The state after a segment with these flags (TcpFlag). A segment without any of RST, SYN, FIN, ACK changes nothing.
+// The state after a segment with these flags (TcpFlag). A segment without any of RST, SYN, FIN, ACK
+// changes nothing.
 ConnectionState next_tcp_state(ConnectionState state, uint8_t flags, TcpDirection direction);
 
-// Whether a segment without SYN that begins at `sequence` continues a client's half whose SYN had `next_sequence - 1`:
-// within one unscaled window (65535) behind it, RFC 9293 section 3.4's arithmetic modulo 2^32.
+// Whether a segment without SYN that begins at `sequence` continues a client's half whose SYN had
+// `next_sequence - 1`: within one unscaled window (65535) behind it, RFC 9293 section 3.4's
+// arithmetic modulo 2^32.
 bool continues_client_half(uint32_t next_sequence, uint32_t sequence);
 
 }  // namespace ballast

@@ -9,10 +9,11 @@
 
 namespace ballast {
 
-// `packet` is what the parser made of `frame`. kNone when `frame` holds the reply, to be sent on the
-// port that it came from. Nothing is changed otherwise: kIcmpOther for what is no echo request,
+// `packet` is what the parser made of `frame`. kNone when `frame` holds the reply, to be sent on
+// the port that it came from. Nothing is changed otherwise: kIcmpOther for what is no echo request,
 // kFragmentLater for a fragment (its checksum covers what is not here), kIcmpShort when the message
-// does not lie in one piece, kDestinationAddress or kSourceAddress when either is not a single host.
+// does not lie in one piece, kDestinationAddress or kSourceAddress when either is not a single
+// host.
 DropReason answer_echo(FrameBuffer& frame, const ParsedPacket& packet);
 
 }  // namespace ballast

@@ -1,8 +1,9 @@
 // Next hops and their MACs, by a stable index that servers and routes keep.
 //
-// One writer (the main thread), any number of readers (the workers). An entry is one 64-bit word: a changed MAC is one
-// atomic store, seen by every worker within a burst, without a new snapshot. Indexes are given by intern() and stay with
-// their (port, address) until release() and a grace period. Bounded: intern() refuses beyond the capacity given at start.
+// One writer (the main thread), any number of readers (the workers). An entry is one 64-bit word: a
+// changed MAC is one atomic store, seen by every worker within a burst, without a new snapshot.
+// Indexes are given by intern() and stay with their (port, address) until release() and a grace
+// period. Bounded: intern() refuses beyond the capacity given at start.
 #pragma once
 
 #include <atomic>
@@ -35,13 +36,15 @@ class NeighborTable {
 
   explicit NeighborTable(uint32_t capacity);
 
-  // Main thread. The index of this next hop, a new one in state kUnknown if it was not known; kNoNeighbor when full.
+  // Main thread. The index of this next hop, a new one in state kUnknown if it was not known;
+  // kNoNeighbor when full.
   NeighborIndex intern(PortIndex port, const IpAddress& address);
   // Main thread. kNoNeighbor when it was never interned.
   [[nodiscard]] NeighborIndex find(PortIndex port, const IpAddress& address) const;
   // Main thread. Atomic for readers.
   void set(NeighborIndex neighbor, const Neighbor& value);
-  // Main thread. The index may be given out again; call only after a grace period in which no reader can hold it.
+  // Main thread. The index may be given out again; call only after a grace period in which no
+  // reader can hold it.
   void release(NeighborIndex neighbor);
   // Main thread. Of an index that intern() gave and release() did not take back.
   [[nodiscard]] Key key_of(NeighborIndex neighbor) const { return keys_[index(neighbor)]; }

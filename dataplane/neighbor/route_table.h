@@ -1,8 +1,9 @@
-// Longest-prefix match over the kernel's routes, for both families, as a persistent (path-copying) radix tree.
+// Longest-prefix match over the kernel's routes, for both families, as a persistent (path-copying)
+// radix tree.
 //
-// A RouteTable is an immutable value: with() and without() give a new one that shares every node the change does not
-// touch, so that one changed route costs the depth of the tree, however many routes there are. Readers follow plain
-// pointers; the owner of the snapshot keeps the nodes alive.
+// A RouteTable is an immutable value: with() and without() give a new one that shares every node
+// the change does not touch, so that one changed route costs the depth of the tree, however many
+// routes there are. Readers follow plain pointers; the owner of the snapshot keeps the nodes alive.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@
 
 namespace ballast {
 
-// One way out of a route. With a gateway the gateway is the next hop, without one the destination itself is.
+// One way out of a route. With a gateway the gateway is the next hop, without one the destination
+// itself is.
 struct RouteHop {
   PortIndex port{};
   std::optional<IpAddress> gateway;
@@ -26,7 +28,8 @@ struct RouteHop {
 
 struct Route {
   Prefix prefix;
-  std::vector<RouteHop> hops;  // more than one: equal-cost multipath; empty: blackhole / unreachable
+  std::vector<RouteHop>
+      hops;  // more than one: equal-cost multipath; empty: blackhole / unreachable
 
   friend bool operator==(const Route&, const Route&) = default;
 };
@@ -43,9 +46,11 @@ class RouteTable {
   // The table without the route of this prefix; an equal table when there is none.
   [[nodiscard]] RouteTable without(const Prefix& prefix) const;
 
-  // The most specific route that contains the address, null when none does. Valid as long as this table or a copy lives.
+  // The most specific route that contains the address, null when none does. Valid as long as this
+  // table or a copy lives.
   [[nodiscard]] const Route* find(const IpAddress& destination) const;
-  // The hop that a destination takes; `spread` chooses among several by weight. Null when none or no hop.
+  // The hop that a destination takes; `spread` chooses among several by weight. Null when none or
+  // no hop.
   [[nodiscard]] const RouteHop* next_hop(const IpAddress& destination, uint64_t spread) const;
 
   [[nodiscard]] size_t size() const;

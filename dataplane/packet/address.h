@@ -1,8 +1,9 @@
 // Addresses of the two families and of Ethernet, as values.
 //
 // An IpAddress is always 16 bytes in network order; an IPv4 address is held in its IPv4-mapped form
-// (::ffff:a.b.c.d, RFC 4291 section 2.5.5.2), so that tables, keys and hashes have one shape for both families.
-// An IPv4-mapped address that arrives inside an IPv6 packet is refused by the parser and never becomes a value here.
+// (::ffff:a.b.c.d, RFC 4291 section 2.5.5.2), so that tables, keys and hashes have one shape for
+// both families. An IPv4-mapped address that arrives inside an IPv6 packet is refused by the parser
+// and never becomes a value here.
 #pragma once
 
 #include <array>
@@ -26,7 +27,8 @@ class IpAddress {
   constexpr IpAddress() = default;  // "::", the unspecified address
 
   static constexpr IpAddress v4(V4Bytes bytes) {
-    return IpAddress({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, bytes[0], bytes[1], bytes[2], bytes[3]});
+    return IpAddress(
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, bytes[0], bytes[1], bytes[2], bytes[3]});
   }
   static constexpr IpAddress v6(V6Bytes bytes) { return IpAddress(bytes); }
 
@@ -43,7 +45,9 @@ class IpAddress {
   // All 16 bytes, IPv4 in mapped form.
   [[nodiscard]] constexpr const V6Bytes& bytes() const { return bytes_; }
   // The last four bytes; meaningful for IPv4 only.
-  [[nodiscard]] constexpr V4Bytes v4_bytes() const { return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]}; }
+  [[nodiscard]] constexpr V4Bytes v4_bytes() const {
+    return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]};
+  }
 
   [[nodiscard]] bool is_unspecified() const;  // 0.0.0.0 or ::
   [[nodiscard]] bool is_multicast() const;    // 224.0.0.0/4 or ff00::/8
@@ -68,7 +72,8 @@ struct Prefix {
   IpAddress address;  // bits beyond the length are zero
   uint8_t length = 0;
 
-  // Accepts "192.0.2.0/24" and "2001:db8::/32"; an address alone is a host prefix. Host bits must be zero.
+  // Accepts "192.0.2.0/24" and "2001:db8::/32"; an address alone is a host prefix. Host bits must
+  // be zero.
   static std::optional<Prefix> parse(std::string_view text);
   // The block of `length` bits that `address` lies in.
   static Prefix containing(const IpAddress& address, uint8_t length);
@@ -90,8 +95,12 @@ class MacAddress {
   static std::optional<MacAddress> parse(std::string_view text);  // "02:00:00:00:00:01"
 
   [[nodiscard]] constexpr const Bytes& bytes() const { return bytes_; }
-  [[nodiscard]] constexpr bool is_multicast() const { return (bytes_[0] & 1) != 0; }  // broadcast included
-  [[nodiscard]] bool is_broadcast() const { return bytes_ == Bytes{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}; }
+  [[nodiscard]] constexpr bool is_multicast() const {
+    return (bytes_[0] & 1) != 0;
+  }  // broadcast included
+  [[nodiscard]] bool is_broadcast() const {
+    return bytes_ == Bytes{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+  }
   [[nodiscard]] bool is_zero() const { return bytes_ == Bytes{}; }
   // VRRP virtual router MAC, RFC 9568 section 7.3: 00-00-5E-00-01-XX or 00-00-5E-00-02-XX.
   [[nodiscard]] bool is_vrrp_virtual() const {

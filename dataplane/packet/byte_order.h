@@ -1,8 +1,8 @@
 // Network byte order as a type.
 //
-// A field that lies in a packet in network order is a Big16 or a Big32; the only ways in and out are
-// from_host() and to_host(), so that a forgotten or doubled swap does not compile. The types hold bytes only:
-// alignment 1, to be laid over a frame at any offset.
+// A field that lies in a packet in network order is a Big16 or a Big32; the only ways in and out
+// are from_host() and to_host(), so that a forgotten or doubled swap does not compile. The types
+// hold bytes only: alignment 1, to be laid over a frame at any offset.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// The identity of a flow, as its client sees it: from where, to which virtual address and port, by which protocol.
+// The identity of a flow, as its client sees it: from where, to which virtual address and port, by
+// which protocol.
 #pragma once
 
 #include <bit>
@@ -12,8 +13,8 @@
 
 namespace ballast {
 
-// Canonical for both directions: `client` is always the side that opened the flow. 40 bytes without padding, so that
-// it is compared and hashed as five 64-bit words.
+// Canonical for both directions: `client` is always the side that opened the flow. 40 bytes without
+// padding, so that it is compared and hashed as five 64-bit words.
 struct alignas(8) FlowKey {
   IpAddress client;
   IpAddress vip;
@@ -29,12 +30,14 @@ struct alignas(8) FlowKey {
 };
 static_assert(sizeof(FlowKey) == 40);
 
-// Secret of a process, drawn at start: without it nobody can choose flows that fall into one bucket.
+// Secret of a process, drawn at start: without it nobody can choose flows that fall into one
+// bucket.
 struct FlowHashKey {
   uint64_t words[6];
 };
 
-// Keyed 64-bit hash of a flow (multiply and fold, in the manner of wyhash); every bit of the key moves every bit.
+// Keyed 64-bit hash of a flow (multiply and fold, in the manner of wyhash); every bit of the key
+// moves every bit.
 inline uint64_t flow_hash(const FlowKey& flow, const FlowHashKey& key) {
   __extension__ using Product = unsigned __int128;
   const auto fold = [](uint64_t a, uint64_t b) {
@@ -43,13 +46,13 @@ inline uint64_t flow_hash(const FlowKey& flow, const FlowHashKey& key) {
   };
   uint64_t words[4];  // the two addresses
   std::memcpy(words, &flow, sizeof(words));
-  // Put together in a register: a key that was just filled is still on its way to memory, field by field, and a load
-  // of all of them at once would wait for it.
+  // Put together in a register: a key that was just filled is still on its way to memory, field by
+  // field, and a load of all of them at once would wait for it.
   const uint64_t rest = uint64_t{std::bit_cast<uint16_t>(flow.client_port)} |
                         uint64_t{std::bit_cast<uint16_t>(flow.vip_port)} << 16 |
                         static_cast<uint64_t>(flow.protocol) << 32;
-  // The two addresses are folded side by side; ports and protocol join in a second round, and a third one spreads
-  // what they moved.
+  // The two addresses are folded side by side; ports and protocol join in a second round, and a
+  // third one spreads what they moved.
   const uint64_t addresses = fold(words[0] ^ key.words[0], words[1] ^ key.words[1]) ^
                              fold(words[2] ^ key.words[2], words[3] ^ key.words[3]);
   const uint64_t ports = rest ^ key.words[4];

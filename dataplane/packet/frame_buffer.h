@@ -7,8 +7,8 @@
 
 namespace ballast {
 
-// Borrowed for the length of a call. `data[0, length)` is the frame, contiguous; up to `capacity` bytes may be written
-// from `data` on (the tailroom is in it), the writer sets `length`.
+// Borrowed for the length of a call. `data[0, length)` is the frame, contiguous; up to `capacity`
+// bytes may be written from `data` on (the tailroom is in it), the writer sets `length`.
 struct FrameBuffer {
   uint8_t* data = nullptr;
   uint16_t length = 0;

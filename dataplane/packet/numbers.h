@@ -25,14 +25,17 @@ enum class IpProtocol : uint8_t {
   kDestinationOptions = 60,
   kVrrp = 112,
 };
-std::string to_string(IpProtocol protocol);  // "tcp"; the number where the dataplane has no name for it
+std::string to_string(
+    IpProtocol protocol);  // "tcp"; the number where the dataplane has no name for it
 
-enum class PortIndex : uint16_t {};     // a device port of the dataplane, 0..ports-1
-enum class WorkerIndex : uint16_t {};   // a forwarding worker, 0..workers-1
-enum class ServerIndex : uint32_t {};   // stable index of a real server of a service; 0 is never used
-enum class PoolIndex : uint32_t {};     // stable index of a pool: the servers of one family of one service
-enum class NeighborIndex : uint32_t {}; // stable index of a neighbour table entry; 0 means none
-enum class LeaseSlot : uint8_t {};      // a slot of the lease page, 0..63; slot 0 never ends
+enum class PortIndex : uint16_t {};    // a device port of the dataplane, 0..ports-1
+enum class WorkerIndex : uint16_t {};  // a forwarding worker, 0..workers-1
+enum class ServerIndex : uint32_t {
+};  // stable index of a real server of a service; 0 is never used
+enum class PoolIndex : uint32_t {
+};  // stable index of a pool: the servers of one family of one service
+enum class NeighborIndex : uint32_t {};  // stable index of a neighbour table entry; 0 means none
+enum class LeaseSlot : uint8_t {};       // a slot of the lease page, 0..63; slot 0 never ends
 
 inline constexpr NeighborIndex kNoNeighbor{0};
 inline constexpr ServerIndex kNoServer{0};

@@ -1,8 +1,9 @@
 // The one door to a header inside a frame.
 //
-// A PacketView is a borrowed range of a frame's bytes. header_at<H>() gives a pointer to a wire struct, or null when it
-// does not fit; nothing else in the dataplane turns bytes into headers. `size()` is what lies contiguously in memory
-// (the first segment of a chained buffer), `frame_size()` the length of the whole frame.
+// A PacketView is a borrowed range of a frame's bytes. header_at<H>() gives a pointer to a wire
+// struct, or null when it does not fit; nothing else in the dataplane turns bytes into headers.
+// `size()` is what lies contiguously in memory (the first segment of a chained buffer),
+// `frame_size()` the length of the whole frame.
 #pragma once
 
 #include <cassert>
@@ -13,7 +14,8 @@ namespace ballast {
 
 class PacketView {
  public:
-  PacketView(uint8_t* data, size_t size, size_t frame_size) : data_(data), size_(size), frame_size_(frame_size) {
+  PacketView(uint8_t* data, size_t size, size_t frame_size)
+      : data_(data), size_(size), frame_size_(frame_size) {
     assert(frame_size >= size);
   }
   PacketView(uint8_t* data, size_t size) : PacketView(data, size, size) {}

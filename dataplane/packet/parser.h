@@ -1,10 +1,12 @@
 // From bytes to a small struct, once per packet, or a named reason to drop it.
 //
-// parse() is the only place where lengths are checked: header length, total length, fragments, extension headers,
-// transport length. Later stages use the offsets it found and look at nothing twice. It reads no table and knows no
-// configuration: whether an address is ours is decided by the pipeline. It never writes to the packet.
+// parse() is the only place where lengths are checked: header length, total length, fragments,
+// extension headers, transport length. Later stages use the offsets it found and look at nothing
+// twice. It reads no table and knows no configuration: whether an address is ours is decided by the
+// pipeline. It never writes to the packet.
 //
-// IPv4 and IPv6 end in the same struct; what follows the parser asks for the family only where a rewrite differs.
+// IPv4 and IPv6 end in the same struct; what follows the parser asks for the family only where a
+// rewrite differs.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +18,16 @@
 namespace ballast {
 
 enum class PacketKind : uint8_t {
-  kTransport,      // TCP or UDP with its ports; a whole packet or a first fragment
-  kEchoRequest,    // ICMP or ICMPv6 echo request
-  kIcmpError,      // ICMP or ICMPv6 error with a quoted packet: `inner` is set
-  kIcmpOther,      // any other ICMP or ICMPv6 message that is not neighbour discovery, and errors in fragments
-  kLaterFragment,  // fragment with an offset: no ports
-  kOtherIp,        // IP of another protocol (VRRP, OSPF, ESP, ...)
-  kArp,            // ARP for IPv4 over Ethernet, complete
+  kTransport,    // TCP or UDP with its ports; a whole packet or a first fragment
+  kEchoRequest,  // ICMP or ICMPv6 echo request
+  kIcmpError,    // ICMP or ICMPv6 error with a quoted packet: `inner` is set
+  kIcmpOther,    // any other ICMP or ICMPv6 message that is not neighbour discovery, and errors in
+                 // fragments
+  kLaterFragment,      // fragment with an offset: no ports
+  kOtherIp,            // IP of another protocol (VRRP, OSPF, ESP, ...)
+  kArp,                // ARP for IPv4 over Ethernet, complete
   kNeighborDiscovery,  // ICMPv6 types 133..137, hop limit 255, checksum good, options well-formed
-  kNotIp,          // any other EtherType (LLDP, STP, ...)
+  kNotIp,              // any other EtherType (LLDP, STP, ...)
 };
 
 enum TcpFlag : uint8_t { kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10 };
@@ -36,8 +39,8 @@ struct InnerPacket {
   Big16 source_port;
   Big16 destination_port;
   IpProtocol protocol{};
-  bool has_ports = false;        // TCP or UDP, and not a later fragment
-  uint16_t network_offset = 0;   // of the quoted IP header, from the start of the frame
+  bool has_ports = false;       // TCP or UDP, and not a later fragment
+  uint16_t network_offset = 0;  // of the quoted IP header, from the start of the frame
   uint16_t transport_offset = 0;
 
   friend bool operator==(const InnerPacket&, const InnerPacket&) = default;
@@ -45,23 +48,25 @@ struct InnerPacket {
 
 struct ParsedPacket {
   PacketKind kind = PacketKind::kNotIp;
-  Family family = Family::kIpv4;      // meaningful for every IP kind and ND; IPv4 for ARP
-  IpProtocol protocol{};              // transport protocol, behind all extension headers
-  uint8_t tcp_flags = 0;              // of TcpFlag, TCP only
-  uint8_t ttl = 0;                    // TTL or hop limit
+  Family family = Family::kIpv4;  // meaningful for every IP kind and ND; IPv4 for ARP
+  IpProtocol protocol{};          // transport protocol, behind all extension headers
+  uint8_t tcp_flags = 0;          // of TcpFlag, TCP only
+  uint8_t ttl = 0;                // TTL or hop limit
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
-  bool fragment = false;              // any fragment, the first included
-  bool multicast_frame = false;       // destination MAC is multicast or broadcast
-  uint8_t vlan_tags = 0;              // how many tags were skipped, 0..2
-  uint16_t vlan_id = 0;               // of the outer tag
-  uint16_t network_offset = 0;        // from the start of the frame
-  uint16_t transport_offset = 0;      // of the TCP, UDP, ICMP header; for other IP, of what follows the headers
-  uint16_t network_length = 0;        // IP packet's length by its own header; Ethernet padding is not in it
-  uint16_t payload_length = 0;        // bytes behind the TCP header, UDP header
+  bool fragment = false;         // any fragment, the first included
+  bool multicast_frame = false;  // destination MAC is multicast or broadcast
+  uint8_t vlan_tags = 0;         // how many tags were skipped, 0..2
+  uint16_t vlan_id = 0;          // of the outer tag
+  uint16_t network_offset = 0;   // from the start of the frame
+  uint16_t transport_offset =
+      0;  // of the TCP, UDP, ICMP header; for other IP, of what follows the headers
+  uint16_t network_length =
+      0;  // IP packet's length by its own header; Ethernet padding is not in it
+  uint16_t payload_length = 0;  // bytes behind the TCP header, UDP header
   Big16 source_port;
   Big16 destination_port;
-  IpAddress source;                   // of ARP: the sender's and the target's protocol address
+  IpAddress source;  // of ARP: the sender's and the target's protocol address
   IpAddress destination;
   InnerPacket inner;
 
@@ -73,10 +78,10 @@ struct ParsedPacket {
   friend bool operator==(const ParsedPacket&, const ParsedPacket&) = default;
 };
 
-// Parses the frame from its Ethernet header. On kNone `out` is complete; on any other reason `out` is unspecified.
-// TCP and UDP checksums are not verified (a Layer-4 forwarder passes them on); those of IPv4 headers, ICMP and ND are.
-// Of a chained frame all headers, TCP options included, must lie in the first segment; the ICMP checksum is verified
-// only where the whole message does.
+// Parses the frame from its Ethernet header. On kNone `out` is complete; on any other reason `out`
+// is unspecified. TCP and UDP checksums are not verified (a Layer-4 forwarder passes them on);
+// those of IPv4 headers, ICMP and ND are. Of a chained frame all headers, TCP options included,
+// must lie in the first segment; the ICMP checksum is verified only where the whole message does.
 DropReason parse(PacketView frame, ParsedPacket& out);
 
 // Short text for logs and test failures: "tcp 198.51.100.7:40000 -> 192.0.2.10:80 S".

@@ -175,7 +175,7 @@ void Pipeline::send_to_neighbor(Packet& packet, PortIndex out_port, NeighborInde
     return drop(packet, DropReason::kNeighborQueueFull);
   }
   around_.counters.waiting.set(waiting_.size());
-      packet.verdict = Verdict::kHold;
+  packet.verdict = Verdict::kHold;
 }
 
 // To the next hop on the packet's `out_port`, as far as it can be had. A packet waits for an

@@ -1,9 +1,10 @@
 // What a scheduler is: two methods.
 //
-// set_servers() builds whatever tables the algorithm needs; it runs once, off the packet path, on a fresh object that
-// no worker sees yet. From then on the object is immutable and shared by all workers through the forwarding snapshot:
-// pick() is const, called once per new connection. What must be remembered between two picks (a position in a round)
-// lives in the caller's cursor, one per worker and pool, which survives a change of the servers.
+// set_servers() builds whatever tables the algorithm needs; it runs once, off the packet path, on a
+// fresh object that no worker sees yet. From then on the object is immutable and shared by all
+// workers through the forwarding snapshot: pick() is const, called once per new connection. What
+// must be remembered between two picks (a position in a round) lives in the caller's cursor, one
+// per worker and pool, which survives a change of the servers.
 //
 // README.md in this folder says how to add one.
 #pragma once
@@ -21,8 +22,9 @@
 
 namespace ballast {
 
-// A server as a scheduler sees it. Only servers that may take new connections are given (weight above zero, healthy,
-// not drained), in an order that does not depend on the order of the configuration: sorted by address, then port.
+// A server as a scheduler sees it. Only servers that may take new connections are given (weight
+// above zero, healthy, not drained), in an order that does not depend on the order of the
+// configuration: sorted by address, then port.
 struct SchedulableServer {
   ServerIndex server;
   IpAddress address;
@@ -30,8 +32,8 @@ struct SchedulableServer {
   uint32_t weight;  // 1..65535
 };
 
-// Where a worker stands in a pool. Opaque to all but the scheduler; zero at first, except that the worker's index
-// has been put into `salt`, so that workers need not walk in step.
+// Where a worker stands in a pool. Opaque to all but the scheduler; zero at first, except that the
+// worker's index has been put into `salt`, so that workers need not walk in step.
 struct SchedulerCursor {
   uint32_t position = 0;
   uint32_t salt = 0;

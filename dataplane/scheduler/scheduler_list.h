@@ -10,8 +10,8 @@
 namespace ballast {
 
 struct SchedulerDescription {
-  std::string_view name;      // as in ballast.toml
-  std::string_view summary;   // one line for people
+  std::string_view name;     // as in ballast.toml
+  std::string_view summary;  // one line for people
   std::unique_ptr<Scheduler> (*make)();
 };
 

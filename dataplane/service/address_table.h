@@ -1,4 +1,5 @@
-// Which addresses mean something to this node: VIPs, with the lease that they are held by, and the node's own.
+// Which addresses mean something to this node: VIPs, with the lease that they are held by, and the
+// node's own.
 #pragma once
 
 #include <bit>
@@ -21,10 +22,12 @@ struct LocalAddress {
   bool answer_ping = true;  // VIPs
   bool any_port = true;     // VIPs: the address is answered for on every port; kNode: unused
   PortIndex port{};         // kNode: the twin that carries it
-  MacAddress virtual_mac;   // VIPs: what ARP and ND are answered with; zero means the receiving port's own
+  MacAddress
+      virtual_mac;  // VIPs: what ARP and ND are answered with; zero means the receiving port's own
 };
 
-// Open addressing over a power of two slots; immutable once built. Lookups touch one or two cache lines.
+// Open addressing over a power of two slots; immutable once built. Lookups touch one or two cache
+// lines.
 class AddressTable {
  public:
   AddressTable() : AddressTable(std::span<const LocalAddress>{}) {}
@@ -41,7 +44,7 @@ class AddressTable {
 
  private:
   std::vector<LocalAddress> addresses_;
-  std::vector<uint32_t> slots_;  // subscript into addresses_ plus one; 0 is empty
+  std::vector<uint32_t> slots_;            // subscript into addresses_ plus one; 0 is empty
   std::vector<uint32_t> solicited_nodes_;  // last 24 bits of the IPv6 VIPs, sorted
 };
 

@@ -1,8 +1,9 @@
 // The immutable root of all that workers know about what to forward.
 //
-// The main thread builds a new snapshot for every accepted transaction (dataplane/world/), publishes it by swapping one
-// pointer, and frees the old one after every worker has passed a quiescent state (dataplane/dpdk/). What a change does
-// not touch is shared between the old and the new one by pointer.
+// The main thread builds a new snapshot for every accepted transaction (dataplane/world/),
+// publishes it by swapping one pointer, and frees the old one after every worker has passed a
+// quiescent state (dataplane/dpdk/). What a change does not touch is shared between the old and the
+// new one by pointer.
 //
 // Neighbours are not in here: their MACs change in place, in NeighborTable, by index.
 #pragma once
@@ -30,14 +31,14 @@ struct PortState {
 
 struct ForwardingSnapshot {
   uint64_t generation = 0;  // of the transaction that made it; 0: nothing configured yet
-  std::shared_ptr<const AddressTable> addresses;          // VIPs and the node's own addresses
-  std::shared_ptr<const ServiceTable> listeners;          // (protocol, VIP, port) -> service
+  std::shared_ptr<const AddressTable> addresses;  // VIPs and the node's own addresses
+  std::shared_ptr<const ServiceTable> listeners;  // (protocol, VIP, port) -> service
   std::vector<std::shared_ptr<const VirtualService>> services;
-  std::vector<RealServer> servers;                        // by ServerIndex
+  std::vector<RealServer> servers;  // by ServerIndex
   std::shared_ptr<const RouteTable> routes;
-  std::vector<PortState> ports;                           // by PortIndex
-  std::vector<MacAddress> own_macs;                       // of the ports and of the VIPs: never a next hop's
-  size_t lease_slots = 1;                                 // slots of the lease page that VIPs refer to: 0..n-1
+  std::vector<PortState> ports;      // by PortIndex
+  std::vector<MacAddress> own_macs;  // of the ports and of the VIPs: never a next hop's
+  size_t lease_slots = 1;            // slots of the lease page that VIPs refer to: 0..n-1
   RefuseAction on_no_service = RefuseAction::kAnswer;
 };
 

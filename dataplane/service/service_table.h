@@ -9,8 +9,9 @@
 
 namespace ballast {
 
-// Open addressing over a power of two slots; immutable once built. It maps to the service's position in the snapshot,
-// not to a pointer, so that it is shared by snapshots whose services changed but whose listeners did not.
+// Open addressing over a power of two slots; immutable once built. It maps to the service's
+// position in the snapshot, not to a pointer, so that it is shared by snapshots whose services
+// changed but whose listeners did not.
 class ServiceTable {
  public:
   struct Entry {

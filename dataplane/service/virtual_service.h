@@ -1,7 +1,7 @@
 // What is forwarded to whom: a virtual service, its listeners, its pools of real servers.
 //
-// These are immutable values inside a forwarding snapshot (forwarding_snapshot.h). The main thread builds them, workers
-// read them; nothing here is ever changed in place.
+// These are immutable values inside a forwarding snapshot (forwarding_snapshot.h). The main thread
+// builds them, workers read them; nothing here is ever changed in place.
 #pragma once
 
 #include <array>
@@ -21,13 +21,15 @@ namespace ballast {
 
 enum class ForwardingMode : uint8_t { kDirectRouting, kNat, kFullNat, kTunnel };
 
-// What a packet gets that cannot be served: TCP reset (or ICMP port unreachable for UDP), or nothing.
+// What a packet gets that cannot be served: TCP reset (or ICMP port unreachable for UDP), or
+// nothing.
 enum class RefuseAction : uint8_t { kAnswer, kDrop };
 
 // What happens to the connections of a server that is removed or disabled.
 enum class OnServerDown : uint8_t { kKeep, kReset, kReschedule };
 
-// The servers of one family of a service, and the scheduler built over those that may take new connections.
+// The servers of one family of a service, and the scheduler built over those that may take new
+// connections.
 struct Pool {
   PoolIndex index;  // stable: subscript of the workers' scheduler cursors
   std::shared_ptr<const Scheduler> scheduler;  // over zero or more servers
@@ -43,7 +45,9 @@ struct VirtualService {
   Pool ipv4;
   Pool ipv6;
 
-  [[nodiscard]] const Pool& pool(Family family) const { return family == Family::kIpv4 ? ipv4 : ipv6; }
+  [[nodiscard]] const Pool& pool(Family family) const {
+    return family == Family::kIpv4 ? ipv4 : ipv6;
+  }
 };
 
 // One "tcp/192.0.2.10:80" of a service.
@@ -58,11 +62,11 @@ struct Listener {
 // What a worker needs of a real server while it forwards; found by ServerIndex.
 struct RealServer {
   IpAddress address;
-  Big16 port;                                  // 0: the port of the connection, as DR and TUN have it
-  bool accepts_connections = false;            // false: removed or disabled, what is left is being ended
-  PortIndex out_port{};                        // of the next hop
-  NeighborIndex next_hop = kNoNeighbor;        // kNoNeighbor: no route
-  const VirtualService* service = nullptr;     // of the same snapshot; null: the index is free
+  Big16 port;                            // 0: the port of the connection, as DR and TUN have it
+  bool accepts_connections = false;      // false: removed or disabled, what is left is being ended
+  PortIndex out_port{};                  // of the next hop
+  NeighborIndex next_hop = kNoNeighbor;  // kNoNeighbor: no route
+  const VirtualService* service = nullptr;  // of the same snapshot; null: the index is free
 };
 
 }  // namespace ballast

@@ -1,5 +1,5 @@
-// Any bytes as ballast.toml: refused with errors that name the file, or accepted as a configuration that the rest may
-// rely on.
+// Any bytes as ballast.toml: refused with errors that name the file, or accepted as a configuration
+// that the rest may rely on.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
