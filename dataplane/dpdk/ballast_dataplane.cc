@@ -1,5 +1,6 @@
 // ballast-dataplane: forwards the traffic of virtual IPs. See docs/architecture.md.
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -132,6 +133,7 @@ int run(const CommandLine& line) {
   if (mkdir(settings->runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
     return fail(fmt::format("runtime_dir {}: {}", settings->runtime_dir, std::strerror(errno)));
   }
+  std::signal(SIGHUP, SIG_IGN);  // means "reload" to ballastd; here nothing reloads
   const Devices devices = devices_of(*settings);
   const auto eal = Eal::start(*settings, devices.vdevs, devices.pci_addresses);
   if (!eal) {

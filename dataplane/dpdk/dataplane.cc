@@ -89,6 +89,7 @@ Dataplane::Dataplane(DataplaneSettings settings, LeasePageMapping leases)
     : settings_(std::move(settings)),
       instance_id_(make_instance_id()),
       leases_(std::move(leases)),
+      memory_(settings_.hugepages != HugepageMode::kNo),
       flow_hash_key_(random_value<FlowHashKey>()),
       steering_(random_value<RssKey>(), settings_.workers),
       neighbors_(settings_.max_neighbors),
@@ -176,7 +177,8 @@ void Dataplane::make_workers() {
                       (settings_.idle == IdleMode::kAuto && any_virtual(ports_));
   for (uint16_t i = 0; i < settings_.workers; ++i) {
     crews_.push_back({std::make_unique<ServerCounterTable>(settings_.max_servers),
-                      std::make_unique<WorkerCounters>(), std::make_unique<NeighborRequests>()});
+                      std::make_unique<WorkerCounters>(),
+                      std::make_unique<NeighborRequests>(settings_.max_neighbors)});
     loads_.add(*crews_.back().servers);
   }
   for (uint16_t i = 0; i < settings_.workers; ++i) {
@@ -276,10 +278,25 @@ void Dataplane::every_second() {
   }
   follow_links();
   if (indexes_may_be_reclaimed()) {
-    world_->reclaim([this](ServerIndex server) {
-      return loads_.active_connections(server) == 0 && loads_.inactive_connections(server) == 0;
-    });
+    world_->reclaim([this](ServerIndex server) { return clear_if_unused(server); });
   }
+}
+
+// Of a removed server, which gets no new connections. Not by the loads, which are both 0 for the
+// moment in which a connection turns from active to inactive. The next server of this index starts
+// at zero.
+bool Dataplane::clear_if_unused(ServerIndex server) {
+  for (const Crew& crew : crews_) {
+    const ServerCounters& counters = (*crew.servers)[server];
+    const uint64_t ended = counters.ended.read();
+    if (counters.connections.read() != ended) {
+      return false;
+    }
+  }
+  for (const Crew& crew : crews_) {
+    (*crew.servers)[server].clear();
+  }
+  return true;
 }
 
 // Every worker runs on the present snapshot, and no packet waits for a next hop of an older one.

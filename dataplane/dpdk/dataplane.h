@@ -76,6 +76,7 @@ class Dataplane : private api::RequestHandler {
   void forward_neighbor_requests();
   void follow_links();
   [[nodiscard]] bool indexes_may_be_reclaimed() const;
+  bool clear_if_unused(ServerIndex server);
   void step_listing();
 
   // --- api::RequestHandler

@@ -8,7 +8,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
-#include <sys/sysinfo.h>
+#include <sched.h>
 
 namespace ballast {
 namespace {
@@ -56,9 +56,24 @@ bool use_hugepages(const DataplaneSettings& settings) {
   return false;
 }
 
+// The cores that this process may run on: EAL refuses a map that names another one.
+std::vector<unsigned> usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<unsigned> cores;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+    for (unsigned core = 0; core < CPU_SETSIZE; ++core) {
+      if (CPU_ISSET(core, &set)) {
+        cores.push_back(core);
+      }
+    }
+  }
+  return cores.empty() ? std::vector<unsigned>{0} : cores;
+}
+
 // lcore 0 is the main thread's, which floats; 1.. are the workers', pinned when cores are given.
 std::string lcore_map(const DataplaneSettings& settings) {
-  const std::string all = fmt::format("(0-{})", std::max(get_nprocs_conf() - 1, 0));
+  const std::string all = fmt::format("({})", fmt::join(usable_cores(), ","));
   std::string map = "0@" + all;
   const std::vector<unsigned> cores =
       parse_core_list(settings.cores).value_or(std::vector<unsigned>{});

@@ -16,7 +16,10 @@ constexpr size_t kHugepage = size_t{2} << 20;
 void* HugepageMemory::allocate(size_t bytes) {
   const size_t rounded = (bytes + kHugepage - 1) / kHugepage * kHugepage;
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS;
-  void* memory = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, kFlags | MAP_HUGETLB, -1, 0);
+  void* memory = MAP_FAILED;
+  if (explicit_pages_) {
+    memory = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, kFlags | MAP_HUGETLB, -1, 0);
+  }
   if (memory == MAP_FAILED) {
     memory = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, kFlags | MAP_NORESERVE, -1, 0);
   }

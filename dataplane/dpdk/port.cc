@@ -34,7 +34,8 @@ tl::expected<std::unique_ptr<Port>, std::string> Port::open(
   port->device_ = device;
   port->mtu_ = settings.mtu;
   port->workers_ = steering.workers();
-  if (rte_eth_dev_get_port_by_name(eal_name.c_str(), &port->id_) != 0) {
+  uint16_t id = 0;
+  if (rte_eth_dev_get_port_by_name(eal_name.c_str(), &id) != 0) {
     return tl::unexpected(
         fmt::format("port \"{}\": DPDK found no device {}: its own lines above say why{}",
                     settings.name, eal_name,
@@ -42,6 +43,7 @@ tl::expected<std::unique_ptr<Port>, std::string> Port::open(
                         ? "; is the NIC bound to vfio-pci (dpdk-devbind.py --status)?"
                         : ""));
   }
+  port->id_ = id;
   if (const auto done = port->configure(settings, steering, pool); !done) {
     return tl::unexpected(done.error());
   }
@@ -148,8 +150,10 @@ bool Port::program_indirection(uint16_t entries) const {
 }
 
 Port::~Port() {
-  rte_eth_dev_stop(id_);
-  rte_eth_dev_close(id_);
+  if (id_ != kNoDevice) {
+    rte_eth_dev_stop(id_);
+    rte_eth_dev_close(id_);
+  }
 }
 
 uint16_t Port::receive(WorkerIndex worker, std::array<rte_mbuf*, 64>& burst, uint16_t limit) const {

@@ -64,6 +64,8 @@ class Port {
  private:
   struct SharedQueue;
 
+  static constexpr uint16_t kNoDevice = UINT16_MAX;
+
   Port() = default;
   tl::expected<void, std::string> configure(const PortSettings& settings, const Steering& steering,
                                             rte_mempool& pool);
@@ -73,7 +75,7 @@ class Port {
   std::string name_;
   Device device_;
   MacAddress mac_;
-  uint16_t id_ = 0;
+  uint16_t id_ = kNoDevice;
   uint16_t mtu_ = 1500;
   uint16_t workers_ = 1;
   uint16_t receive_queues_ = 1;

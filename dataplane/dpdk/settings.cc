@@ -16,7 +16,7 @@ namespace ballast {
 namespace {
 
 constexpr uint16_t kSmallestMtu = 1280;  // RFC 8200 section 5
-constexpr uint16_t kLargestMtu = 9000;
+constexpr uint16_t kLargestMtu = 1500;   // a frame lies in one buffer
 constexpr size_t kMaxPorts = 16;
 constexpr size_t kMaxInterfaceName = 15;
 constexpr uint32_t kMaxRate = 100'000'000;
@@ -116,6 +116,11 @@ tl::expected<void, std::string> validate_ports(const DataplaneSettings& settings
     const auto device = Device::parse(port.device);
     if (!device) {
       return tl::unexpected(fmt::format("port \"{}\": {}", port.name, device.error()));
+    }
+    if (port.queues > settings.workers) {
+      return tl::unexpected(
+          fmt::format("port \"{}\": queues: {}: more than there are workers to read them ({})",
+                      port.name, port.queues, settings.workers));
     }
     if (!names.insert(port.name).second) {
       return tl::unexpected(

@@ -87,6 +87,7 @@ void Worker::run() {
   while (!stop_.load(std::memory_order_relaxed)) {
     const ForwardingSnapshot& snapshot = around_.snapshots.current();
     const uint64_t now_ns = monotonic_ns();
+    pipeline_.begin(snapshot, now_ns);
     size_t work = poll_ports(snapshot, now_ns) + poll_hand_overs(snapshot, now_ns);
     if (now_ns >= next_twin_poll_ns_) {
       next_twin_poll_ns_ = now_ns + kTwinPollNs;

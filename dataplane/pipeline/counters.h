@@ -34,10 +34,21 @@ struct alignas(64) ServerCounters {
   Counter<uint32_t> active;  // connections, in ipvsadm's sense
   Counter<uint32_t> inactive;
   Counter<uint64_t> connections;  // opened
+  Counter<uint64_t> ended;        // of those; what is left is there
   Counter<uint64_t> packets_in;   // from clients
   Counter<uint64_t> bytes_in;     // of IP packets
   Counter<uint64_t> packets_out;  // from servers, in modes that see them
   Counter<uint64_t> bytes_out;
+
+  // By the main thread, while no worker counts here.
+  void clear() {
+    active.set(0);
+    inactive.set(0);
+    for (Counter<uint64_t>* counter :
+         {&connections, &ended, &packets_in, &bytes_in, &packets_out, &bytes_out}) {
+      counter->set(0);
+    }
+  }
 };
 static_assert(sizeof(ServerCounters) == 64);
 

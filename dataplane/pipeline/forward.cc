@@ -214,6 +214,7 @@ uint32_t Pipeline::timeout_of(const Connection& connection) const {
 void Pipeline::on_connection_end(const Connection& connection, ConnectionEnd end) {
   ServerCounters& server = around_.servers[connection.server];
   (is_active(connection.state) ? server.active : server.inactive).subtract(1);
+  server.ended.add(1);
   WorkerCounters& counters = around_.counters;
   switch (end) {
     case ConnectionEnd::kExpired:

@@ -4,8 +4,8 @@
 // in time is dropped, and asked again by the next packet.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <vector>
 
 #include <boost/lockfree/spsc_queue.hpp>
 
@@ -15,14 +15,17 @@ namespace ballast {
 
 class NeighborRequests {
  public:
+  // `neighbors`: the highest index that there may be.
+  explicit NeighborRequests(uint32_t neighbors = 65'536) : asked_at_ns_(size_t{neighbors} + 1) {}
+
   // Worker thread.
   void need(NeighborIndex neighbor, uint64_t now_ns) {
-    Asked& asked = recently_[index(neighbor) % recently_.size()];
-    if (asked.neighbor == neighbor && now_ns - asked.at_ns < kPauseNs) {
+    uint64_t& asked_at_ns = asked_at_ns_[index(neighbor)];
+    if (asked_at_ns != 0 && now_ns - asked_at_ns < kPauseNs) {
       return;
     }
     if (queue_.push(neighbor)) {
-      asked = {neighbor, now_ns};
+      asked_at_ns = now_ns;
     }
   }
 
@@ -30,13 +33,9 @@ class NeighborRequests {
   bool take(NeighborIndex& neighbor) { return queue_.pop(neighbor); }
 
  private:
-  struct Asked {
-    NeighborIndex neighbor = kNoNeighbor;
-    uint64_t at_ns = 0;
-  };
   static constexpr uint64_t kPauseNs = 1'000'000'000;
 
-  std::array<Asked, 256> recently_{};
+  std::vector<uint64_t> asked_at_ns_;  // by neighbour; 0: never
   boost::lockfree::spsc_queue<NeighborIndex, boost::lockfree::capacity<1024>> queue_;
 };
 

@@ -63,6 +63,10 @@ class Pipeline {
 
   Pipeline(const PipelineSettings& settings, const PipelineSurroundings& surroundings);
 
+  // What everything below forwards by and what time it is, to be said anew in every turn of the
+  // worker's loop: between two turns the worker holds no snapshot.
+  void begin(const ForwardingSnapshot& snapshot, uint64_t now_ns);
+
   // Decides every packet of the burst (at most kMaxBurst). `now_ns` is CLOCK_MONOTONIC.
   void process(std::span<Packet> burst, const ForwardingSnapshot& snapshot, uint64_t now_ns);
 
@@ -85,8 +89,6 @@ class Pipeline {
     const LocalAddress* vip = nullptr;
     bool is_flow = false;  // goes through the connection table
   };
-
-  void begin(const ForwardingSnapshot& snapshot, uint64_t now_ns);
 
   // --- stages over the burst
   void parse_all(std::span<Packet> burst);

@@ -59,10 +59,10 @@ TEST(EalArguments, GiveTheMainThreadLcore0AndEachWorkerOne) {
   settings.workers = 3;
   settings.cores = "2,4-5";
   const std::string map = value_of(eal_arguments(settings, {}, {}), "--lcores");
-  EXPECT_THAT(map, StartsWith("0@(0-"));
+  EXPECT_THAT(map, StartsWith("0@("));
   EXPECT_THAT(map, HasSubstr(",1@2,2@4,3@5"));
   settings.cores.clear();
-  EXPECT_THAT(value_of(eal_arguments(settings, {}, {}), "--lcores"), HasSubstr("),3@(0-"));
+  EXPECT_THAT(value_of(eal_arguments(settings, {}, {}), "--lcores"), HasSubstr("),3@("));
   EXPECT_EQ(Eal::worker_lcores(3), (std::vector<unsigned>{1, 2, 3}));
 }
 

@@ -102,7 +102,7 @@ name = "wan"
 device = "af_xdp:eth1"
 mac = "02:00:00:00:00:01"
 queues = 2
-mtu = 9000
+mtu = 1400
 [[port]]
 name = "lan"
 device = "0000:3b:00.0"
@@ -127,7 +127,7 @@ device = "0000:3b:00.0"
   ASSERT_EQ(settings->ports.size(), 2U);
   EXPECT_EQ(settings->ports[0].mac, MacAddress::parse("02:00:00:00:00:01"));
   EXPECT_EQ(settings->ports[0].queues, 2);
-  EXPECT_EQ(settings->ports[0].mtu, 9000);
+  EXPECT_EQ(settings->ports[0].mtu, 1400);
 }
 
 TEST_F(Settings, SayWhereAndWhatIsWrongWithTheFile) {
@@ -135,6 +135,7 @@ TEST_F(Settings, SayWhereAndWhatIsWrongWithTheFile) {
   const std::pair<std::string, std::string> kMistakes[] = {
       {"[dataplane]\nworkers = 0\n", "dataplane.toml:2:"},
       {"[dataplane]\nworkers = 65\n", "workers"},
+      {port + "mtu = 9000\n", "mtu"},
       {"[dataplane]\nworker = 1\n", "workers"},  // did you mean
       {"[dataplane]\nidle = \"nap\"\n", "idle"},
       {"[dataplane]\nhugepages = \"some\"\n", "hugepages"},
@@ -223,6 +224,14 @@ TEST(CoreList, IsNumbersAndRanges) {
                            "1,1", "1-3,2", "65536", "0-4294967295", "99999999999"}) {
     EXPECT_EQ(parse_core_list(text), std::nullopt) << text;
   }
+}
+
+TEST_F(Settings, RefuseMoreQueuesThanWorkersToReadThem) {
+  DataplaneSettings settings;
+  settings.ports.push_back({.name = "wan", .device = "af_packet:eth1", .mac = {}, .queues = 2});
+  EXPECT_THAT(why(settings), HasSubstr("queues: 2: more than there are workers"));
+  settings.workers = 2;
+  EXPECT_EQ(why(settings), "");
 }
 
 }  // namespace
