@@ -133,7 +133,10 @@ int run(const CommandLine& line) {
   if (mkdir(settings->runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
     return fail(fmt::format("runtime_dir {}: {}", settings->runtime_dir, std::strerror(errno)));
   }
-  std::signal(SIGHUP, SIG_IGN);  // means "reload" to ballastd; here nothing reloads
+  // It means "reload" to ballastd; here nothing reloads.
+  if (std::signal(SIGHUP, SIG_IGN) == SIG_ERR) {
+    return fail("cannot ignore SIGHUP");
+  }
   const Devices devices = devices_of(*settings);
   const auto eal = Eal::start(*settings, devices.vdevs, devices.pci_addresses);
   if (!eal) {

@@ -101,6 +101,20 @@ def _sweep_dead_runs():
             shutil.rmtree(path, ignore_errors=True)
 
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _ignore_interrupts():
+    """From here on the clean-up is not to be stopped, however impatient somebody is."""
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _interrupt(*_):
+    _ignore_interrupts()
+    raise KeyboardInterrupt
+
+
 class Process:
     """A program in a namespace; its output goes to a file."""
 
@@ -145,7 +159,7 @@ class Lab:
 
     # --- life
     def __enter__(self):
-        self._old_term = signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        self._old_handlers = {number: signal.signal(number, _interrupt) for number in INTERRUPTS}
         try:
             _sweep_dead_runs()
             self._build_network()
@@ -157,18 +171,16 @@ class Lab:
     def __exit__(self, *_):
         if not self.keep:
             self.destroy()
-        signal.signal(signal.SIGTERM, self._old_term)
+        for number, handler in self._old_handlers.items():
+            signal.signal(number, handler)
 
     def destroy(self):
-        old = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the clean-up
-        try:
-            for process in reversed(self.all_processes):
-                process.stop(signal.SIGKILL)
-            for namespace in self.namespaces:
-                _destroy_namespace(namespace)
-            shutil.rmtree(self.dir, ignore_errors=True)
-        finally:
-            signal.signal(signal.SIGINT, old)
+        _ignore_interrupts()
+        for process in reversed(self.all_processes):
+            process.stop(signal.SIGKILL)
+        for namespace in self.namespaces:
+            _destroy_namespace(namespace)
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     # --- network
     def ns(self, name):
