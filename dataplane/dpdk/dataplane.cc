@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
+#include <thread>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -231,6 +231,11 @@ void Dataplane::stop_workers() {
     worker->stop();
   }
   rte_eal_mp_wait_lcore();
+  for (const auto& worker : workers_) {
+    while (!worker->has_finished()) {
+      std::this_thread::yield();  // an lcore that is about to leave
+    }
+  }
 }
 
 void Dataplane::run() {

@@ -105,6 +105,7 @@ void Worker::run() {
   }
   pipeline_.drain([](Packet& packet) { rte_pktmbuf_free(static_cast<rte_mbuf*>(packet.handle)); });
   around_.snapshots.leave(index_);
+  finished_.store(true, std::memory_order_release);
 }
 
 size_t Worker::poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns) {

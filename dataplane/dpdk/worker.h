@@ -55,6 +55,8 @@ class Worker {
   // Until stop() is called from any thread. Runs on the worker's lcore.
   void run();
   void stop() { stop_.store(true, std::memory_order_relaxed); }
+  // All that run() did happens before this is true.
+  [[nodiscard]] bool has_finished() const { return finished_.load(std::memory_order_acquire); }
 
   // Main thread: what it may ask of this worker between two bursts.
   [[nodiscard]] JobSlot& jobs() { return jobs_; }
@@ -98,6 +100,7 @@ class Worker {
   uint64_t next_tick_ns_ = 0;
   uint32_t empty_polls_ = 0;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> finished_{false};
 };
 
 }  // namespace ballast
