@@ -183,7 +183,7 @@ void Monitor::Core::begin(Entry& entry, TimePoint at) {
   entry.checker =
       make_checker(loop_, {entry.target.address, entry.check_port(), entry.target.settings});
   ++in_flight_;
-  entry.checker->start([this, &entry](CheckResult result) { end(entry, std::move(result)); });
+  entry.checker->start([this, &entry](const CheckResult& result) { end(entry, result); });
 }
 
 void Monitor::Core::end(Entry& entry, const CheckResult& result) {
