@@ -61,51 +61,46 @@ void Pipeline::classify(Packet& packet, Slot& slot) {
 
 void Pipeline::classify_arp(Packet& packet, Slot& slot) {
   const ArpTarget arp = read_arp(packet.view(), slot.parsed);
-  const LocalAddress* local = snapshot_->addresses->find(arp.target);
-  if (local == nullptr || local->role != AddressRole::kVip) {
-    if (!slot.parsed.multicast_frame &&
-        ethernet_of(packet).destination != snapshot_->ports[index(packet.in_port)].mac) {
-      return drop(packet, DropReason::kNotForUs);
-    }
-    return punt(packet, slot.parsed);
+  if (const LocalAddress* vip = asked_for_vip(packet, slot, arp.target)) {
+    FrameBuffer frame = buffer_of(packet);
+    const DropReason reason = answer_arp(frame, slot.parsed, mac_of(*vip, packet.in_port));
+    return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
   }
-  if (!holds(*local)) {
-    return drop(packet, DropReason::kVipNotOwned);
-  }
-  if (!slot.parsed.multicast_frame && !reaches(packet, *local)) {
-    return drop(packet, DropReason::kNotForUs);
-  }
-  FrameBuffer frame = buffer_of(packet);
-  const DropReason reason = answer_arp(frame, slot.parsed, mac_of(*local, packet.in_port));
-  if (reason != DropReason::kNone) {
-    return drop(packet, reason);
-  }
-  answer(packet, frame);
 }
 
 void Pipeline::classify_neighbor_discovery(Packet& packet, Slot& slot) {
   const std::optional<IpAddress> target = solicited_target(packet.view(), slot.parsed);
+  if (const LocalAddress* vip = asked_for_vip(packet, slot, target)) {
+    FrameBuffer frame = buffer_of(packet);
+    const DropReason reason =
+        answer_neighbor_solicitation(frame, slot.parsed, mac_of(*vip, packet.in_port), NaFlags{});
+    return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
+  }
+}
+
+// The VIP that somebody asks the MAC of, if it is for this node to answer; else null, with the
+// packet decided.
+const LocalAddress* Pipeline::asked_for_vip(Packet& packet, const Slot& slot,
+                                            const std::optional<IpAddress>& target) {
   const LocalAddress* local = target ? snapshot_->addresses->find(*target) : nullptr;
   if (local == nullptr || local->role != AddressRole::kVip) {
-    if (!slot.parsed.multicast_frame &&
-        ethernet_of(packet).destination != snapshot_->ports[index(packet.in_port)].mac) {
-      return drop(packet, DropReason::kNotForUs);
+    const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
+    if (!slot.parsed.multicast_frame && ethernet_of(packet).destination != port_mac) {
+      drop(packet, DropReason::kNotForUs);
+    } else {
+      punt(packet, slot.parsed);
     }
-    return punt(packet, slot.parsed);
+    return nullptr;
   }
   if (!holds(*local)) {
-    return drop(packet, DropReason::kVipNotOwned);
+    drop(packet, DropReason::kVipNotOwned);
+    return nullptr;
   }
   if (!slot.parsed.multicast_frame && !reaches(packet, *local)) {
-    return drop(packet, DropReason::kNotForUs);
+    drop(packet, DropReason::kNotForUs);
+    return nullptr;
   }
-  FrameBuffer frame = buffer_of(packet);
-  const DropReason reason =
-      answer_neighbor_solicitation(frame, slot.parsed, mac_of(*local, packet.in_port), NaFlags{});
-  if (reason != DropReason::kNone) {
-    return drop(packet, reason);
-  }
-  answer(packet, frame);
+  return local;
 }
 
 // Whether a unicast frame is addressed to the port, or to the MAC that the VIP is answered with.

@@ -17,6 +17,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -100,6 +101,8 @@ class Pipeline {
   void classify(Packet& packet, Slot& slot);
   void classify_arp(Packet& packet, Slot& slot);
   void classify_neighbor_discovery(Packet& packet, Slot& slot);
+  const LocalAddress* asked_for_vip(Packet& packet, const Slot& slot,
+                                    const std::optional<IpAddress>& target);
   void classify_ip(Packet& packet, Slot& slot);
   void classify_for_vip(Packet& packet, Slot& slot);
   void enter_flow(Packet& packet, Slot& slot, const FlowKey& key);
