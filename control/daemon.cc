@@ -408,7 +408,7 @@ void Daemon::join_groups() {
   std::set<IpAddress> groups;
   for (const VipSettings& vip : all_vips(configuration_)) {
     if (vip.address.is_v6()) {
-      groups.insert(netlink::solicited_node_group(vip.address));
+      groups.insert(solicited_node_group(vip.address));
     }
   }
   std::set<int> links;

@@ -21,12 +21,6 @@ ipv6_mreq request_for(int link, const IpAddress& group) {
 
 }  // namespace
 
-IpAddress solicited_node_group(const IpAddress& address) {
-  IpAddress::V6Bytes bytes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0};
-  std::copy(address.bytes().begin() + 13, address.bytes().end(), bytes.begin() + 13);
-  return IpAddress::v6(bytes);
-}
-
 MulticastGroups::~MulticastGroups() {
   for (const Socket& socket : sockets_) {
     close(socket.descriptor);

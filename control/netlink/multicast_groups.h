@@ -17,9 +17,6 @@
 
 namespace ballast::netlink {
 
-// ff02::1:ffXX:XXXX of an IPv6 address.
-IpAddress solicited_node_group(const IpAddress& address);
-
 class MulticastGroups {
  public:
   MulticastGroups() = default;

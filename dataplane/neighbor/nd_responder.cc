@@ -76,12 +76,6 @@ MacAddress solicitor_mac(PacketView frame, const ParsedPacket& packet,
 
 }  // namespace
 
-IpAddress solicited_node_address(const IpAddress& address) {
-  const IpAddress::V6Bytes& bytes = address.bytes();
-  return IpAddress::v6(
-      {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, bytes[13], bytes[14], bytes[15]});
-}
-
 MacAddress multicast_mac(const IpAddress& group) {
   const IpAddress::V6Bytes& bytes = group.bytes();
   return MacAddress({0x33, 0x33, bytes[12], bytes[13], bytes[14], bytes[15]});

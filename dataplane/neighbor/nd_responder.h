@@ -18,8 +18,6 @@ struct NaFlags {
   bool overrides = true;  // what caches hold is replaced
 };
 
-// ff02::1:ffXX:XXXX of an IPv6 address (RFC 4291 section 2.7.1).
-IpAddress solicited_node_address(const IpAddress& address);
 // 33:33 and the last four bytes of an IPv6 multicast group (RFC 2464 section 7).
 MacAddress multicast_mac(const IpAddress& group);
 

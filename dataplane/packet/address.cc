@@ -90,6 +90,12 @@ std::string IpAddress::to_string() const {
   return text.data();
 }
 
+IpAddress solicited_node_group(const IpAddress& address) {
+  const IpAddress::V6Bytes& bytes = address.bytes();
+  return IpAddress::v6(
+      {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, bytes[13], bytes[14], bytes[15]});
+}
+
 std::optional<Prefix> Prefix::parse(std::string_view text) {
   const size_t slash = text.find('/');
   const auto address = IpAddress::parse(text.substr(0, slash));

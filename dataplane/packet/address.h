@@ -67,6 +67,10 @@ class IpAddress {
 };
 static_assert(sizeof(IpAddress) == 16 && alignof(IpAddress) == 1);
 
+// The multicast group to which neighbour solicitations for an IPv6 address are sent:
+// ff02::1:ffXX:XXXX with the address's last 24 bits (RFC 4291 section 2.7.1).
+[[nodiscard]] IpAddress solicited_node_group(const IpAddress& address);
+
 // An address block. `length` counts bits of the family's own address: 0..32 or 0..128.
 struct Prefix {
   IpAddress address;  // bits beyond the length are zero

@@ -73,6 +73,16 @@ TEST(IpAddress, KnowsItsFamilyAndItsKind) {
   EXPECT_TRUE(ip_address("255.255.255.255").is_broadcast());
 }
 
+TEST(IpAddress, GivesTheSolicitedNodeGroupItsLast24Bits) {
+  const auto group = [](std::string_view address) {
+    return solicited_node_group(*IpAddress::parse(address)).to_string();
+  };
+  EXPECT_EQ(group("2001:db8::1:a0b1:c2d3"), "ff02::1:ffb1:c2d3");
+  EXPECT_EQ(group("2001:db8::12:3456"), "ff02::1:ff12:3456");
+  EXPECT_EQ(group("fe80::"), "ff02::1:ff00:0");
+  EXPECT_EQ(group("fe80::ffff:ffff"), "ff02::1:ffff:ffff");
+}
+
 TEST(Prefix, PrintsWhatItParsesAndRefusesHostBits) {
   for (const std::string text :
        {"0.0.0.0/0", "192.0.2.0/24", "192.0.2.128/25", "192.0.2.10/32", "::/0", "2001:db8::/32",
