@@ -21,7 +21,7 @@ std::string failure(const std::string& path, std::string_view what, int error) {
   return fmt::format("socket {}: {}: {}", path, what, std::strerror(error));
 }
 
-// Only for paths that open() found short enough.
+// Only for paths that check_length() found short enough.
 sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -43,12 +43,47 @@ int try_to_connect(const std::string& path) {
   return error;
 }
 
-}  // namespace
-
-tl::expected<UnixListener, std::string> UnixListener::open(const std::string& path) {
+tl::expected<void, std::string> check_length(const std::string& path) {
   if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
     return tl::unexpected(fmt::format("socket {}: path of {} bytes: 1 to {} are possible", path,
                                       path.size(), sizeof(sockaddr_un::sun_path) - 1));
+  }
+  return {};
+}
+
+}  // namespace
+
+tl::expected<void, std::string> remove_dead_socket(const std::string& path) {
+  if (auto short_enough = check_length(path); !short_enough) {
+    return short_enough;
+  }
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) {
+      return {};
+    }
+    return tl::unexpected(failure(path, "cannot be looked at", errno));
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return tl::unexpected(
+        fmt::format("socket {}: something that is not a socket is in its place", path));
+  }
+  const int error = try_to_connect(path);
+  if (error == 0 || error == EAGAIN) {  // EAGAIN: its backlog is full
+    return tl::unexpected(fmt::format("socket {}: another process listens on it", path));
+  }
+  if (error != ECONNREFUSED && error != ENOENT) {
+    return tl::unexpected(failure(path, "cannot tell whether it is in use", error));
+  }
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return tl::unexpected(failure(path, "left by a dead process, cannot be removed", errno));
+  }
+  return {};
+}
+
+tl::expected<UnixListener, std::string> UnixListener::open(const std::string& path) {
+  if (auto short_enough = check_length(path); !short_enough) {
+    return tl::unexpected(std::move(short_enough.error()));
   }
   const std::string lock_path = path + ".lock";
   const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -61,39 +96,13 @@ tl::expected<UnixListener, std::string> UnixListener::open(const std::string& pa
                               ? fmt::format("socket {}: another process listens on it", path)
                               : failure(lock_path, "cannot be locked", errno));
   }
-  if (auto free = listener.make_room(); !free) {
+  if (auto free = remove_dead_socket(path); !free) {
     return tl::unexpected(std::move(free.error()));
   }
   if (auto listening = listener.listen(); !listening) {
     return tl::unexpected(std::move(listening.error()));
   }
   return listener;
-}
-
-// Removes the socket that a dead process left; anything else that is in the way stays.
-tl::expected<void, std::string> UnixListener::make_room() const {
-  struct stat status {};
-  if (lstat(path_.c_str(), &status) != 0) {
-    if (errno == ENOENT) {
-      return {};
-    }
-    return tl::unexpected(failure(path_, "cannot be looked at", errno));
-  }
-  if (!S_ISSOCK(status.st_mode)) {
-    return tl::unexpected(
-        fmt::format("socket {}: something that is not a socket is in its place", path_));
-  }
-  const int error = try_to_connect(path_);
-  if (error == 0 || error == EAGAIN) {  // EAGAIN: its backlog is full
-    return tl::unexpected(fmt::format("socket {}: another process listens on it", path_));
-  }
-  if (error != ECONNREFUSED && error != ENOENT) {
-    return tl::unexpected(failure(path_, "cannot tell whether it is in use", error));
-  }
-  if (unlink(path_.c_str()) != 0 && errno != ENOENT) {
-    return tl::unexpected(failure(path_, "left by a dead process, cannot be removed", errno));
-  }
-  return {};
 }
 
 tl::expected<void, std::string> UnixListener::listen() {

@@ -11,6 +11,10 @@
 
 namespace ballast::api {
 
+// Removes the socket that a dead process left at the path; anything else that is in the way stays,
+// and is the error. What binds to the path afterwards may still find that another was faster.
+tl::expected<void, std::string> remove_dead_socket(const std::string& path);
+
 // Owns the lock, the listening descriptor until release_descriptor(), and the socket file, which it
 // removes at the end.
 class UnixListener {
@@ -27,7 +31,6 @@ class UnixListener {
  private:
   UnixListener(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 
-  tl::expected<void, std::string> make_room() const;
   tl::expected<void, std::string> listen();
 
   std::string path_;
