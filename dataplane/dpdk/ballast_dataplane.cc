@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include "dataplane/api/unix_listener.h"
 #include "dataplane/dpdk/dataplane.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/port_mac.h"
@@ -111,6 +112,21 @@ Devices devices_of(const DataplaneSettings& settings) {
   return result;
 }
 
+// The PMDs bind to their path as they find it; what a killed dataplane left there is in their way.
+tl::expected<void, std::string> make_room_for_sockets(const DataplaneSettings& settings,
+                                                      const Devices& devices) {
+  for (size_t i = 0; i < devices.devices.size(); ++i) {
+    const Device& device = devices.devices[i];
+    if (!device.makes_socket()) {
+      continue;
+    }
+    if (auto free = api::remove_dead_socket(device.argument); !free) {
+      return tl::unexpected(fmt::format("port \"{}\": {}", settings.ports[i].name, free.error()));
+    }
+  }
+  return {};
+}
+
 int fail(const std::string& message) {
   fmt::print(stderr, "ballast-dataplane: {}\n", message);
   return kRefused;
@@ -138,6 +154,9 @@ int run(const CommandLine& line) {
     return fail("cannot ignore SIGHUP");
   }
   const Devices devices = devices_of(*settings);
+  if (const auto done = make_room_for_sockets(*settings, devices); !done) {
+    return fail(done.error());
+  }
   const auto eal = Eal::start(*settings, devices.vdevs, devices.pci_addresses);
   if (!eal) {
     return fail(eal.error());

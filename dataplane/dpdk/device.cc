@@ -6,17 +6,26 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/un.h>
 
 namespace ballast {
 namespace {
 
 constexpr size_t kMaxInterfaceName = 15;  // IFNAMSIZ less its end
 
-constexpr std::array<std::pair<std::string_view, DeviceKind>, 4> kVirtualKinds{{
+// Of a unix socket, less the zero at its end; the PMDs would cut what is longer.
+constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
+// Descriptors of a virtio ring, a power of two. As many as we ask of a NIC: with its default of 256
+// a burst of the peer finds it full.
+constexpr unsigned kVirtioQueueSize = 1024;
+
+constexpr std::array<std::pair<std::string_view, DeviceKind>, 6> kVirtualKinds{{
     {"af_packet", DeviceKind::kAfPacket},
     {"af_xdp", DeviceKind::kAfXdp},
     {"tap", DeviceKind::kTap},
     {"memif", DeviceKind::kMemif},
+    {"vhost", DeviceKind::kVhost},
+    {"virtio_user", DeviceKind::kVirtioUser},
 }};
 
 // domain:bus:device.function in hexadecimal, as lspci -D prints it.
@@ -50,19 +59,18 @@ tl::expected<Device, std::string> Device::parse(const std::string& text) {
       continue;
     }
     Device device{kind, text.substr(colon + 1)};
-    const bool is_interface = kind != DeviceKind::kMemif;
-    if (!is_plain(device.argument) ||
-        (is_interface && device.argument.size() > kMaxInterfaceName)) {
+    const size_t longest = device.is_on_socket() ? kMaxSocketPath : kMaxInterfaceName;
+    if (!is_plain(device.argument) || device.argument.size() > longest) {
       return tl::unexpected(
-          fmt::format("device \"{}\": \"{}\" is not {}", text, device.argument,
-                      is_interface ? "an interface name (1-15 characters)" : "a socket path"));
+          fmt::format("device \"{}\": \"{}\" is not {} (1-{} characters)", text, device.argument,
+                      device.is_on_socket() ? "a socket path" : "an interface name", longest));
     }
     return device;
   }
-  return tl::unexpected(
-      fmt::format("device \"{}\": expected a PCI address (0000:3b:00.0), af_packet:INTERFACE, "
-                  "af_xdp:INTERFACE, tap:INTERFACE or memif:SOCKET",
-                  text));
+  return tl::unexpected(fmt::format(
+      "device \"{}\": expected a PCI address (0000:3b:00.0), af_packet:INTERFACE, "
+      "af_xdp:INTERFACE, tap:INTERFACE, memif:SOCKET, vhost:SOCKET or virtio_user:SOCKET",
+      text));
 }
 
 std::string Device::kernel_interface() const {
@@ -81,6 +89,10 @@ std::string eal_name(const Device& device, size_t port) {
       return fmt::format("net_tap{}", port);
     case DeviceKind::kMemif:
       return fmt::format("net_memif{}", port);
+    case DeviceKind::kVhost:
+      return fmt::format("net_vhost{}", port);
+    case DeviceKind::kVirtioUser:
+      return fmt::format("net_virtio_user{}", port);
   }
   return {};
 }
@@ -105,6 +117,13 @@ std::optional<std::string> vdev_argument(const Device& device, size_t port, uint
     case DeviceKind::kMemif:
       return fmt::format("{},role=server,socket={},socket-abstract=no,mac={}", name,
                          device.argument, mac.to_string());
+    case DeviceKind::kVhost:
+      // Without TSO: a frame of the peer must fit the wire. Its unfinished checksums the PMD
+      // finishes, since we do not ask for checksum offloads.
+      return fmt::format("{},iface={},client=0,queues={},tso=0", name, device.argument, queues);
+    case DeviceKind::kVirtioUser:
+      return fmt::format("{},path={},server=0,queues={},queue_size={},mac={}", name,
+                         device.argument, queues, kVirtioQueueSize, mac.to_string());
   }
   return std::nullopt;
 }

@@ -12,13 +12,14 @@
 
 namespace ballast {
 
-enum class DeviceKind : uint8_t { kPci, kAfPacket, kAfXdp, kTap, kMemif };
+enum class DeviceKind : uint8_t { kPci, kAfPacket, kAfXdp, kTap, kMemif, kVhost, kVirtioUser };
 
 struct Device {
   DeviceKind kind = DeviceKind::kPci;
   std::string argument;  // PCI address, kernel interface, tap interface, socket path
 
-  // "0000:3b:00.0", "af_packet:eth1", "af_xdp:eth1", "tap:lb0", "memif:/run/ballast/memif.sock".
+  // "0000:3b:00.0", "af_packet:eth1", "af_xdp:eth1", "tap:lb0", "memif:/run/ballast/memif.sock",
+  // "vhost:/run/ballast/vhost.sock", "virtio_user:/run/vswitch/port1.sock".
   static tl::expected<Device, std::string> parse(const std::string& text);
 
   [[nodiscard]] bool is_virtual() const { return kind != DeviceKind::kPci; }
@@ -26,9 +27,20 @@ struct Device {
   // link.
   [[nodiscard]] std::string kernel_interface() const;
   // Whether the device has no MAC of its own that it should answer with.
-  [[nodiscard]] bool invents_mac() const {
-    return kind == DeviceKind::kTap || kind == DeviceKind::kMemif;
+  [[nodiscard]] bool invents_mac() const { return kind == DeviceKind::kTap || is_on_socket(); }
+  // Whether the argument is the path of a unix socket, through which two processes agree on memory
+  // that both see.
+  [[nodiscard]] bool is_on_socket() const {
+    return kind == DeviceKind::kVirtioUser || makes_socket();
   }
+  // Whether the device listens on that socket, rather than connects to one that another process
+  // has made.
+  [[nodiscard]] bool makes_socket() const {
+    return kind == DeviceKind::kMemif || kind == DeviceKind::kVhost;
+  }
+  // Whether the peer maps our memory, of which it takes only a few files: EAL must keep its
+  // hugepages together.
+  [[nodiscard]] bool lends_memory() const { return kind == DeviceKind::kVirtioUser; }
 };
 
 // What EAL calls the device: "net_af_xdp2" for the third port, or the PCI address.

@@ -10,6 +10,8 @@
 #include <rte_lcore.h>
 #include <sched.h>
 
+#include "dataplane/dpdk/device.h"
+
 namespace ballast {
 namespace {
 
@@ -42,6 +44,14 @@ bool hugetlbfs_is_mounted() {
     }
   }
   return false;
+}
+
+// vhost takes at most eight files of memory, which without this option is eight hugepages.
+bool must_be_few_files(const DataplaneSettings& settings) {
+  return std::any_of(settings.ports.begin(), settings.ports.end(), [](const PortSettings& port) {
+    const auto device = Device::parse(port.device);
+    return device && device->lends_memory();
+  });
 }
 
 bool use_hugepages(const DataplaneSettings& settings) {
@@ -106,6 +116,9 @@ std::vector<std::string> eal_arguments(const DataplaneSettings& settings,
   } else {
     arguments.insert(arguments.end(),
                      {"--in-memory", "--iova-mode=va", "-m", std::to_string(memory_mb(settings))});
+  }
+  if (use_hugepages(settings) && must_be_few_files(settings)) {
+    arguments.emplace_back("--single-file-segments");
   }
   if (pci_addresses.empty()) {
     arguments.emplace_back("--no-pci");

@@ -1,5 +1,5 @@
-// The MAC of a port whose device has none of its own (tap, memif), kept over restarts in the
-// runtime folder, so that neighbours need not learn a new one each time.
+// The MAC of a port whose device has none of its own (tap, memif, vhost, virtio_user), kept over
+// restarts in the runtime folder, so that neighbours need not learn a new one each time.
 #pragma once
 
 #include <string>

@@ -24,8 +24,10 @@ enum class IdleMode : uint8_t {
 enum class HugepageMode : uint8_t { kAuto, kYes, kNo };
 
 struct PortSettings {
-  std::string name;    // also the kernel twin's
-  std::string device;  // "af_xdp:eth1", "af_packet:eth1", "tap:NAME", "memif:/path", "0000:3b:00.0"
+  std::string name;  // also the kernel twin's
+  // "0000:3b:00.0", "af_xdp:eth1", "af_packet:eth1", "tap:NAME", "memif:/path", "vhost:/path",
+  // "virtio_user:/path"
+  std::string device;
   std::optional<MacAddress> mac;
   uint16_t queues = 0;  // 0: as many as there are workers, or as the device has
   uint16_t mtu = 1500;

@@ -46,6 +46,28 @@ TEST(EalArguments, HaveTheMemoryThatIsConfigured) {
   EXPECT_THAT(arguments, Not(Contains("--no-huge")));
 }
 
+// The peer of virtio_user maps our memory, and takes eight files of it at most: each hugepage would
+// be one.
+TEST(EalArguments, KeepHugepagesTogetherForAPeerThatMapsThem) {
+  const std::pair<std::string, bool> kDevices[] = {
+      {"virtio_user:/run/v.sock", true},
+      {"vhost:/run/v.sock", false},
+      {"memif:/run/m.sock", false},
+      {"0000:3b:00.0", false},
+  };
+  for (const auto& [device, together] : kDevices) {
+    DataplaneSettings settings = without_hugepages();
+    settings.ports[1].device = device;
+    settings.hugepages = HugepageMode::kYes;
+    const auto arguments = eal_arguments(settings, {}, {});
+    EXPECT_EQ(std::count(arguments.begin(), arguments.end(), "--single-file-segments"), together)
+        << device;
+    // Ordinary memory is one file anyway.
+    settings.hugepages = HugepageMode::kNo;
+    EXPECT_THAT(eal_arguments(settings, {}, {}), Not(Contains("--single-file-segments")));
+  }
+}
+
 TEST(EalArguments, AllowThePciDevicesOfThePortsAndNoOthers) {
   const auto arguments = eal_arguments(without_hugepages(), {}, {"0000:3b:00.0", "0000:3b:00.1"});
   EXPECT_THAT(arguments, Not(Contains("--no-pci")));
