@@ -94,6 +94,9 @@ class DataplaneLink {
   [[nodiscard]] const std::string& socket() const { return socket_; }
 
  private:
+  // For the answer to any request.
+  static constexpr std::chrono::seconds kRequestDeadline{10};
+
   struct Proposal {
     Resources wanted;
     std::vector<std::string> unwanted;
@@ -112,9 +115,6 @@ class DataplaneLink {
   void send_full();
   void send_changes();
   void send_proposal();
-  void put_differences(const std::set<std::string>& keys, const Resources& wanted,
-                       ballast::api::Transaction& transaction) const;
-  void note_said(const std::set<std::string>& keys, const Resources& wanted);
   void send(ballast::api::Transaction transaction, const OnVerdict& on_verdict);
   void leave_out_what_is_refused(const Verdict& verdict);
   void note_trouble(std::string trouble);
