@@ -20,7 +20,7 @@ namespace ballast::control {
 // without one.
 struct Capabilities {
   std::vector<std::string> modes{"dr"};
-  std::vector<std::string> schedulers{"rr", "wrr"};
+  std::vector<std::string> schedulers{"rr", "wrr", "mh"};
 };
 
 struct LoadedConfiguration {

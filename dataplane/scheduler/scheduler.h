@@ -6,6 +6,10 @@
 // must be remembered between two picks (a position in a round) lives in the caller's cursor, one
 // per worker and pool, which survives a change of the servers.
 //
+// Two more are for algorithms that hash. Their tables should not change with the servers' health:
+// set_pool() tells them of the servers that are down as well, and of the scheduler before, whose
+// table they may share. hashes() says that a flow alone decides.
+//
 // README.md in this folder says how to add one.
 #pragma once
 
@@ -47,6 +51,14 @@ class ServerLoads {
   [[nodiscard]] virtual uint32_t inactive_connections(ServerIndex server) const = 0;
 };
 
+// All servers of a pool that have a weight, each in one of the two; in canonical order, as above.
+struct PoolServers {
+  std::span<const SchedulableServer> usable;
+  // Configured, but not to be picked now: down, drained, disabled. Their weight is the configured
+  // one.
+  std::span<const SchedulableServer> resting;
+};
+
 struct PickRequest {
   const FlowKey& flow;
   const ServerLoads& loads;
@@ -59,6 +71,18 @@ class Scheduler {
 
   // Called once, before the first pick(); the span need not outlive the call.
   virtual void set_servers(std::span<const SchedulableServer> servers) = 0;
+
+  // What the pool calls in place of set_servers(); for algorithms whose tables outlive a change of
+  // health. `previous` is what the pool had until now, of whatever kind, or null; what is taken
+  // from it is shared, since workers still use it.
+  virtual void set_pool(const PoolServers& servers, const Scheduler* /*previous*/) {
+    set_servers(servers.usable);
+  }
+
+  // Whether the answer depends on the flow alone, given servers, weights and health: not on the
+  // cursor, the loads or the worker. Another node with the same servers then gives the same answer,
+  // and a flow that is met in its middle can be sent where it belongs.
+  [[nodiscard]] virtual bool hashes() const { return false; }
 
   // The server for a new connection; nothing when there are none.
   virtual std::optional<ServerIndex> pick(const PickRequest& request) const = 0;

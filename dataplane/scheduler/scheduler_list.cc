@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "dataplane/scheduler/maglev.h"
 #include "dataplane/scheduler/round_robin.h"
 #include "dataplane/scheduler/weighted_round_robin.h"
 
@@ -18,6 +19,8 @@ constexpr std::array kSchedulers{
     SchedulerDescription{"rr", "round robin: every server in its turn", make<RoundRobin>},
     SchedulerDescription{"wrr", "weighted round robin, smooth: turns in proportion to the weights",
                          make<WeightedRoundRobin>},
+    SchedulerDescription{"mh", "Maglev consistent hash of the flow, by weight: alike on every node",
+                         make<Maglev>},
 };
 
 }  // namespace

@@ -122,6 +122,35 @@ TEST_P(EveryScheduler, UsesEveryServerOnEveryWorker) {
   }
 }
 
+TEST_P(EveryScheduler, PicksByTheFlowAloneIfItSaysThatItHashes) {
+  const auto scheduler = over(servers_of_weights(std::vector<uint32_t>{3, 1, 2, 7}));
+  if (!scheduler->hashes()) {
+    return;
+  }
+  std::mt19937 random(5);
+  SchedulerCursor fresh;
+  const auto picks = pick_many(*scheduler, fresh, 500);
+  for (uint32_t i = 0; i < 500; ++i) {
+    SchedulerCursor any{static_cast<uint32_t>(random()), static_cast<uint32_t>(random())};
+    ASSERT_EQ(index(pick_once(*scheduler, any, i).value()) - 1, picks[i]);
+  }
+}
+
+TEST_P(EveryScheduler, NeverPicksAServerThatRests) {
+  const auto servers = servers_of_weights(std::vector<uint32_t>{3, 1, 2, 7, 1, 1});
+  const auto first = GetParam().make();
+  first->set_pool({servers, {}}, nullptr);
+  const auto second = GetParam().make();
+  const std::span all(servers);
+  second->set_pool({all.first(2), all.subspan(2)}, first.get());
+  SchedulerCursor cursor;
+  const auto picks = pick_many(*second, cursor, 500);
+  EXPECT_EQ(std::set(picks.begin(), picks.end()), (std::set<uint32_t>{0, 1}));
+  const auto third = GetParam().make();
+  third->set_pool({{}, all}, second.get());
+  EXPECT_EQ(pick_once(*third, cursor), std::nullopt);
+}
+
 TEST_P(EveryScheduler, CanBeGivenOtherServersLater) {
   const auto scheduler = over(servers_of_weights(std::vector<uint32_t>{1, 2, 3}));
   scheduler->set_servers(servers_of_weights(std::vector<uint32_t>{4}));
@@ -140,6 +169,12 @@ TEST(SchedulerList, FindsEachByItsNameAndNothingElse) {
   EXPECT_EQ(find_scheduler(""), nullptr);
   EXPECT_EQ(find_scheduler("RR"), nullptr);
   EXPECT_EQ(find_scheduler("rr "), nullptr);
+}
+
+TEST(SchedulerList, SaysWhichOnesHash) {
+  EXPECT_TRUE(find_scheduler("mh")->make()->hashes());
+  EXPECT_FALSE(find_scheduler("rr")->make()->hashes());
+  EXPECT_FALSE(find_scheduler("wrr")->make()->hashes());
 }
 
 }  // namespace
