@@ -10,8 +10,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include "control/daemon.h"
-#include "control/log_level.h"
+#include "control/daemon/daemon.h"
+#include "control/daemon/log_level.h"
 
 namespace ballast::control {
 namespace {

@@ -115,6 +115,10 @@ std::string key_of(const Resource& resource) {
   return {};
 }
 
+std::string neighbor_resource_key(const netlink::NextHop& next_hop) {
+  return fmt::format("neighbor/{}/{}", next_hop.link, next_hop.address.to_string());
+}
+
 std::string name_in_refusals(const Resource& resource) {
   switch (resource.resource_case()) {
     case Resource::kService:

@@ -1,4 +1,4 @@
-#include "control/describe_change.h"
+#include "control/daemon/describe_change.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/port_rates.h"
+#include "control/daemon/port_rates.h"
 
 #include <gtest/gtest.h>
 

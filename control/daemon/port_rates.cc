@@ -1,4 +1,4 @@
-#include "control/port_rates.h"
+#include "control/daemon/port_rates.h"
 
 namespace ballast::control {
 namespace {

@@ -1,4 +1,4 @@
-#include "control/log_level.h"
+#include "control/daemon/log_level.h"
 
 #include <spdlog/spdlog.h>
 

@@ -7,9 +7,10 @@
 #include <spdlog/spdlog.h>
 
 #include "control/config/diff.h"
-#include "control/daemon.h"
-#include "control/describe_change.h"
-#include "control/log_level.h"
+#include "control/daemon/daemon.h"
+#include "control/daemon/describe_change.h"
+#include "control/daemon/log_level.h"
+#include "control/dataplane_link/resources.h"
 
 namespace ballast::control {
 
@@ -52,9 +53,9 @@ void Daemon::reload(const OnReloaded& done) {
         "the configuration is refused, nothing has changed", done);
   }
   const std::vector<Change> changes = control::diff(configuration_, wanted);
-  const Resources resources = configured_resources(wanted, conditions_);
+  const Resources resources = configured_resources(wanted, servers_->conditions());
   std::vector<std::string> unwanted;
-  for (const auto& [key, resource] : configured_resources(configuration_, conditions_)) {
+  for (const auto& [key, resource] : configured_resources(configuration_, servers_->conditions())) {
     if (resources.count(key) == 0) {
       unwanted.push_back(key);
     }
@@ -100,17 +101,8 @@ void Daemon::adopt(LoadedConfiguration loaded) {
   for (const std::string& warning : warnings_) {
     spdlog::warn("{}", warning);
   }
-  if (monitor_) {
-    set_targets();
-  }
-  set_interfaces();
-  if (!twins_.empty() && mirror_->complete()) {
-    update_ports();  // which addresses are VIPs may have changed
-    follow_next_hops();
-    join_groups();
-  }
-  // Health may have changed between the question and the answer.
-  update_services();
+  servers_->configuration_changed();
+  kernel_->configuration_changed();
 }
 
 }  // namespace ballast::control

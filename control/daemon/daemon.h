@@ -9,15 +9,21 @@
 //   before the kernel's tables are complete, so that a restarted ballastd never takes away what it
 //   has not seen yet; and health and overrides that the dataplane knows are adopted first.
 //
+//   The sources are parts (kernel_part.h, servers_part.h): each owns its subject, reads the
+//   configuration in force, and is told by the daemon when that has changed and when a dataplane
+//   comes or goes. They do not know each other: what one has to say to another passes through the
+//   daemon. A part with a thread and a loop of its own has its near end here, and exchanges values
+//   with the far one.
+//
 //   When it stops, the dataplane goes on forwarding as it was told last.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -25,16 +31,11 @@
 
 #include "control/api/handler.h"
 #include "control/api/server.h"
-#include "control/config/diff.h"
 #include "control/config/load.h"
+#include "control/daemon/kernel_part.h"
+#include "control/daemon/servers_part.h"
+#include "control/daemon/statistics_reader.h"
 #include "control/dataplane_link/link.h"
-#include "control/dataplane_link/next_hops.h"
-#include "control/netlink/interface_setup.h"
-#include "control/netlink/mirror.h"
-#include "control/netlink/multicast_groups.h"
-#include "control/netlink/resolver.h"
-#include "control/port_rates.h"
-#include "healthcheck/monitor.h"
 
 namespace boost::asio {
 class io_context;
@@ -57,7 +58,6 @@ class Daemon : private ControlHandler {
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
-  using Targets = std::map<std::string, healthcheck::TargetStatus>;  // by key
   using ServiceCounts =
       std::map<std::string, std::vector<const ballast::api::ServerStatistics*>>;  // by service
   using OnReloaded = std::function<void(const tl::expected<api::ReloadAnswer, api::Failure>&)>;
@@ -71,40 +71,18 @@ class Daemon : private ControlHandler {
   Daemon(boost::asio::io_context& loop, std::string file, LoadedConfiguration loaded);
 
   // --- the dataplane
+  [[nodiscard]] DataplaneLink::Callbacks link_callbacks(std::function<void()> on_fenced);
   void on_dataplane_state(const ballast::api::HelloAnswer& hello, const ballast::api::State& state);
-  void on_dataplane_gone();
-  void adopt_state(const ballast::api::State& state);
-  void set_twins(const ballast::api::HelloAnswer& hello);
-  void on_neighbor_needed(const ballast::api::NeighborNeeded& needed);
   void start_telling_when_ready();
   [[nodiscard]] Capabilities capabilities() const;
 
-  // --- the servers
-  void set_targets();
-  void on_flip(const healthcheck::Flip& flip);
-  void update_service(const ServiceSettings& service);
-  void update_services();
-  [[nodiscard]] const ServiceSettings* find_service(const std::string& name) const;
-
-  // --- the kernel
-  void on_kernel_change(const netlink::KernelChanges& changes);
-  void update_ports();
-  void update_routes(const netlink::KernelChanges& changes);
-  void set_route(const Prefix& prefix, std::optional<netlink::EffectiveRoute> route);
-  void update_neighbors(const std::set<netlink::NextHop>& changed);
-  void follow_next_hops();
-  void set_interfaces();
-  void join_groups();
-  [[nodiscard]] std::set<IpAddress> vip_addresses() const;
-  [[nodiscard]] bool is_wanted(const netlink::NextHop& next_hop) const;
-
-  // --- the configuration (daemon_reload.cc)
+  // --- the configuration (reload.cc)
   void reload(const OnReloaded& done);
   void adopt(LoadedConfiguration loaded);
   void refuse_reload(std::vector<std::string> errors, const std::string& message,
                      const OnReloaded& done);
 
-  // --- ControlHandler (daemon_api.cc)
+  // --- ControlHandler (status.cc, services.cc, requests.cc)
   void status(const Peer&, const api::StatusRequest&, Callback<api::StatusAnswer> done) override;
   void list_services(const Peer&, const api::ListServicesRequest&,
                      Callback<api::ListServicesAnswer> done) override;
@@ -117,26 +95,20 @@ class Daemon : private ControlHandler {
   void set_server_override(const Peer&, const api::SetServerOverrideRequest&,
                            Callback<api::SetServerOverrideAnswer> done) override;
 
-  using OnStatistics = std::function<void(const std::optional<ballast::api::Statistics>&)>;
-  // All pages, joined; nothing when there is no dataplane.
-  void fetch_statistics(const OnStatistics& done);
-  void read_rates_now_and_then();
-  void fetch_page(uint32_t page, const std::shared_ptr<ballast::api::Statistics>& joined,
-                  const OnStatistics& done);
   void fill_status(const std::optional<ballast::api::Statistics>& statistics,
                    api::StatusAnswer& answer) const;
+  void fill_configuration(api::ConfigurationStatus& status) const;
   void fill_dataplane(const std::optional<ballast::api::Statistics>& statistics,
                       api::DataplaneStatus& status) const;
+  void fill_ports(const ballast::api::Statistics& statistics, api::DataplaneStatus& status) const;
+  void fill_summaries(const std::optional<ballast::api::Statistics>& statistics,
+                      api::StatusAnswer& answer) const;
   void fill_warnings(api::StatusAnswer& answer) const;
   static ServiceCounts count_by_service(const ballast::api::Statistics& statistics);
   void fill_service(const ServiceSettings& settings, const ServiceCounts& counts,
-                    const Targets& targets, api::ServiceStatus& status) const;
-  void fill_server(const ServerId& id, const ServerSettings& settings, const Targets& targets,
-                   api::ServerStatus& status) const;
-  [[nodiscard]] api::CheckStatus check_status(const ServerId& id,
-                                              const healthcheck::TargetStatus& target) const;
-  [[nodiscard]] Targets targets_by_key() const;
-  [[nodiscard]] ServerCondition condition_of(const ServerId& id) const;
+                    const ServersPart::Targets& targets, api::ServiceStatus& status) const;
+  void fill_server(const ServerId& id, const ServerSettings& settings,
+                   const ServersPart::Targets& targets, api::ServerStatus& status) const;
 
   boost::asio::io_context& loop_;
   std::string file_;
@@ -148,28 +120,13 @@ class Daemon : private ControlHandler {
   LastReload last_reload_;
   bool reload_under_way_ = false;
   bool reload_again_ = false;  // asked for by a signal meanwhile
-  struct Timers;
-  std::unique_ptr<Timers> timers_;
+  bool adopted_ = false;       // what a dataplane knew has been taken over
 
-  ServerConditions conditions_;
-  std::map<std::string, ServerId> ids_;  // by the monitor's key
-  bool adopted_ = false;                 // what a dataplane knew has been taken over
-  std::set<std::string> twins_;          // names of the dataplane's ports
-  EffectiveRoutes routes_;
-  netlink::NeighborMemory neighbors_;
-  std::set<netlink::NextHop> server_hops_;
-  std::deque<netlink::NextHop>
-      needed_order_;  // that the dataplane asked for; the oldest are forgotten
-  std::set<netlink::NextHop> needed_hops_;  // the same, to be looked up
-
-  netlink::MulticastGroups groups_;
-
-  std::unique_ptr<netlink::Mirror> mirror_;
-  std::unique_ptr<netlink::Resolver> resolver_;
-  std::unique_ptr<netlink::InterfaceSetup> interfaces_;
-  PortRates rates_;
-  std::unique_ptr<healthcheck::Monitor> monitor_;
+  // From here on each needs those before it. The door is closed first.
   std::unique_ptr<DataplaneLink> link_;
+  std::unique_ptr<KernelPart> kernel_;
+  std::unique_ptr<ServersPart> servers_;
+  std::unique_ptr<StatisticsReader> statistics_;
   std::optional<ControlServer> control_server_;
 };
 

@@ -1,0 +1,122 @@
+#include "control/daemon/servers_part.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+#include "control/dataplane_link/resources.h"
+
+namespace ballast::control {
+
+ServersPart::ServersPart(boost::asio::io_context& loop, const Configuration& configuration,
+                         DataplaneLink& link)
+    : loop_(loop), configuration_(configuration), link_(link) {}
+
+ServersPart::~ServersPart() = default;
+
+void ServersPart::adopt(ServerConditions known) {
+  spdlog::info("adopted the condition of {} servers from the dataplane", known.size());
+  for (const auto& [id, condition] : conditions_) {
+    known[id].override_by_hand = condition.override_by_hand;
+  }
+  conditions_ = std::move(known);
+}
+
+void ServersPart::start_checks() {
+  if (!monitor_) {
+    monitor_ = std::make_unique<healthcheck::Monitor>(
+        loop_, healthcheck::MonitorOptions{.seed = std::random_device{}()},
+        [this](const healthcheck::Flip& flip) { on_flip(flip); });
+    set_targets();
+  }
+}
+
+void ServersPart::stop_checks() {
+  monitor_.reset();
+}
+
+void ServersPart::configuration_changed() {
+  if (monitor_) {
+    set_targets();
+  }
+  // Health may have changed between the proposal of these services and its acceptance.
+  for (const ServiceSettings& service : configuration_.services) {
+    say(service);
+  }
+}
+
+ballast::api::Override ServersPart::set_override(const ServerId& id,
+                                                 ballast::api::Override override) {
+  const ballast::api::Override before = std::exchange(conditions_[id].override_by_hand, override);
+  if (const ServiceSettings* service = find_service(id.service)) {
+    say(*service);
+  }
+  return before;
+}
+
+ServerCondition ServersPart::condition_of(const ServerId& id) const {
+  const auto found = conditions_.find(id);
+  return found != conditions_.end() ? found->second : ServerCondition{};
+}
+
+const ServiceSettings* ServersPart::find_service(const std::string& name) const {
+  const auto found =
+      std::find_if(configuration_.services.begin(), configuration_.services.end(),
+                   [&name](const ServiceSettings& service) { return service.name == name; });
+  return found != configuration_.services.end() ? &*found : nullptr;
+}
+
+ServersPart::Targets ServersPart::targets() const {
+  Targets targets;
+  if (monitor_) {
+    for (healthcheck::TargetStatus& target : monitor_->snapshot()) {
+      targets.emplace(target.key, std::move(target));
+    }
+  }
+  return targets;
+}
+
+void ServersPart::set_targets() {
+  std::vector<healthcheck::Target> targets;
+  ServerConditions kept;
+  ids_.clear();
+  for (const ServiceSettings& service : configuration_.services) {
+    for (const ServerSettings& server : service.servers) {
+      const ServerId id{service.name, server.key};
+      kept[id] = condition_of(id);
+      ids_.emplace(id.to_string(), id);
+      targets.push_back({.key = id.to_string(),
+                         .address = server.key.address,
+                         .port = server.check.port,
+                         .settings = server.check,
+                         .initial = kept[id].health});
+    }
+  }
+  conditions_ = std::move(kept);
+  monitor_->set_targets(std::move(targets));
+}
+
+void ServersPart::on_flip(const healthcheck::Flip& flip) {
+  const auto found = ids_.find(flip.key);
+  if (found == ids_.end()) {
+    return;
+  }
+  const ServerId& id = found->second;
+  conditions_[id].health = flip.to;
+  const auto level =
+      flip.to == healthcheck::Health::kDown ? spdlog::level::warn : spdlog::level::info;
+  spdlog::log(level, "service \"{}\": server {} is {}: {}", id.service, id.server.to_string(),
+              to_string(flip.to), flip.reason);
+  if (const ServiceSettings* service = find_service(id.service)) {
+    say(*service);
+  }
+}
+
+void ServersPart::say(const ServiceSettings& service) {
+  link_.update(service_resource(service, conditions_));
+}
+
+}  // namespace ballast::control
