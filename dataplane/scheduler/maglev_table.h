@@ -11,8 +11,8 @@
 //   that its credit holds the greatest weight. Within a round, whoever has waited longest goes
 //   first. Waiting servers lie in a calendar by the round of their next turn, so that a build costs
 //   as much as it has turns, whatever the weights: with the plain loop, one server of weight 65535
-//   beside thousands of weight 1 would take minutes. A server that is owed less than two slots in
-//   all begins with credit for one: no server is without a slot for its weight.
+//   beside thousands of weight 1 would take many seconds. A server that is owed less than two slots
+//   in all begins with credit for one: no server is without a slot for its weight.
 //
 //   What comes out depends on addresses, ports and weights alone: not on the order of the servers,
 //   not on their health, not on anything that was before. Two nodes with the same servers have the
