@@ -1,0 +1,148 @@
+// ballast_bench: the program's own loop, measured.
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <sched.h>
+
+#include "dataplane/dpdk/eal.h"
+#include "tests/bench/hugepages.h"
+#include "tests/bench/pipeline_bench.h"
+
+namespace ballast::bench {
+namespace {
+
+constexpr uint32_t kDpdkMb = 128;
+// Entry, buckets and timer slots of a connection, with room to spare.
+constexpr uint64_t kBytesPerEntry = 112;
+
+struct CommonOptions {
+  std::string json;
+  std::string cores = "1";
+  bool one_armed = false;
+  bool no_hugepages = false;
+};
+
+[[noreturn]] void die(const std::string& text) {
+  fmt::print(stderr, "ballast_bench: {}\n", text);
+  std::exit(EXIT_FAILURE);
+}
+
+DataplaneSettings settings_for_eal(const CommonOptions& options, bool hugepages) {
+  DataplaneSettings settings;
+  settings.workers = static_cast<uint16_t>(
+      parse_core_list(options.cores).value_or(std::vector<unsigned>{}).size());
+  settings.cores = options.cores;
+  settings.hugepages = hugepages ? HugepageMode::kYes : HugepageMode::kNo;
+  settings.memory_mb = kDpdkMb;
+  settings.runtime_dir = fmt::format("/run/ballast-bench-{}", getpid());
+  return settings;
+}
+
+// The main thread sleeps while workers run, but what it does must not be on a worker's core.
+void move_main_thread_off(const std::string& cores) {
+  const std::vector<unsigned> taken = parse_core_list(cores).value_or(std::vector<unsigned>{});
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  sched_getaffinity(0, sizeof(all), &all);
+  cpu_set_t rest = all;
+  for (const unsigned core : taken) {
+    CPU_CLR(core, &rest);
+  }
+  if (CPU_COUNT(&rest) != 0) {
+    sched_setaffinity(0, sizeof(rest), &rest);
+  }
+}
+
+using Measure = std::function<void(Network&, Report&, bool hugepages)>;
+
+int run(const std::string& name, const CommonOptions& options, uint64_t table_entries,
+        const Measure& measure) {
+  const auto cores = parse_core_list(options.cores);
+  if (!cores || cores->empty()) {
+    die(fmt::format("--cores: {}: expected a list as 1 or 0-1", options.cores));
+  }
+  const HugepageReservation reservation(options.no_hugepages
+                                            ? 0
+                                            : (uint64_t{kDpdkMb} << 20U) +
+                                                  table_entries * kBytesPerEntry * cores->size());
+  const bool hugepages = !options.no_hugepages && reservation.complete();
+  const std::string in_words =
+      options.no_hugepages
+          ? "none (--no-hugepages)"
+          : fmt::format("{} of the {} wanted, of 2 MiB{}", reservation.got(), reservation.wanted(),
+                        hugepages ? "" : ": NOT ENOUGH, measured without");
+  const DataplaneSettings settings = settings_for_eal(options, hugepages);
+  const auto eal = Eal::start(settings, Network::vdevs(options.one_armed), {});
+  if (!eal) {
+    die(eal.error());
+  }
+  move_main_thread_off(options.cores);
+  Report report(name, describe_machine(cores->front(), in_words));
+  report.begin();
+  {
+    auto network = Network::create(settings.workers, options.one_armed);
+    if (!network) {
+      die(network.error());
+    }
+    measure(**network, report, hugepages);
+  }
+  if (!options.json.empty()) {
+    if (const auto done = report.write(options.json); !done) {
+      die(done.error());
+    }
+  }
+  return report.failed() ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+void add_common(CLI::App& command, CommonOptions& options) {
+  command.add_option("--json", options.json, "write the figures to this file as well");
+  command.add_option("--cores", options.cores, "the workers' cores")->capture_default_str();
+  command.add_flag("--one-armed", options.one_armed, "one port for both directions");
+  command.add_flag("--no-hugepages", options.no_hugepages, "pages of 4 KiB");
+}
+
+}  // namespace
+}  // namespace ballast::bench
+
+int main(int argc, char** argv) {
+  using namespace ballast;
+  using namespace ballast::bench;
+  CLI::App app{"ns per packet of Ballast's packet path, in one process"};
+  app.require_subcommand(1);
+  CommonOptions common;
+  PipelineOptions pipeline;
+  std::string mode = "dr";
+  std::vector<int> families{4, 6};
+  pipeline.traffic = {"udp", "established", "mixed"};
+  pipeline.flows = {1, 1'000, 10'000, 100'000, 1'000'000, 4'000'000};
+  CLI::App& pipeline_command =
+      *app.add_subcommand("pipeline", "ns per packet over kinds of traffic and numbers of flows");
+  add_common(pipeline_command, common);
+  pipeline_command.add_option("--mode", mode)->check(CLI::IsMember({"dr"}))->capture_default_str();
+  pipeline_command.add_option("--family", families, "4, 6 or both")
+      ->check(CLI::IsMember({4, 6}))
+      ->delimiter(',');
+  pipeline_command.add_option("--traffic", pipeline.traffic)
+      ->check(CLI::IsMember({"udp", "established", "mixed"}))
+      ->delimiter(',');
+  pipeline_command.add_option("--flows", pipeline.flows)
+      ->check(CLI::Range(1U, 100'000'000U))
+      ->delimiter(',');
+  pipeline_command.add_option("--runs", pipeline.runs)->check(CLI::Range(1U, 1000U));
+  pipeline_command.add_option("--milliseconds", pipeline.milliseconds, "of a run, about")
+      ->check(CLI::Range(1U, 60'000U));
+  pipeline_command.add_option("--capacity", pipeline.capacity,
+                              "entries of the connection table (udp, established)");
+  CLI11_PARSE(app, argc, argv);
+  for (const int family : families) {
+    pipeline.families.push_back(static_cast<Family>(family));
+  }
+  return run("pipeline", common, largest_table(pipeline),
+             [&pipeline](Network& network, Report& report, bool hugepages) {
+               pipeline.hugepages = hugepages;
+               measure_pipeline(network, pipeline, report);
+             });
+}

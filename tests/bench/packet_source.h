@@ -1,0 +1,139 @@
+// Where a worker's packets come from and where they go to, for benchmarks: a few thousand hot
+// mbufs that go round.
+//
+// Theory of operation
+//   The ports are DPDK's net_null devices, whose burst functions are replaced (rte_eth_fp_ops) by
+//   receive() and transmit() of a source. receive() takes the mbufs that have waited longest, makes
+//   each the next frame of the traffic (traffic.h, frame_writer.h) and fills in what a driver
+//   fills in; transmit() of any port puts them back. Nothing is allocated, no table is read, and
+//   the mbufs with their data fit into the second-level cache.
+//
+//   The worker's own thread takes the time: a run is so many packets to warm up and so many to be
+//   measured, from the receive() that gives the first of them to the receive() that comes after the
+//   last one was sent. Between two runs receive() does not return: the worker waits there for the
+//   next order, on no core.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <semaphore>
+#include <vector>
+
+#include "dataplane/packet/numbers.h"
+#include "tests/bench/frame_writer.h"
+#include "tests/bench/traffic.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace ballast::bench {
+
+// How long a run's measured packets took, and how many there were.
+struct Stretch {
+  uint64_t packets = 0;
+  uint64_t nanoseconds = 0;
+  uint64_t cycles = 0;  // of the time stamp counter
+
+  [[nodiscard]] double ns_per_packet() const {
+    return static_cast<double>(nanoseconds) / static_cast<double>(packets);
+  }
+  [[nodiscard]] double cycles_per_packet() const {
+    return static_cast<double>(cycles) / static_cast<double>(packets);
+  }
+};
+
+class PacketSource {
+ public:
+  struct Run {
+    Traffic* traffic = nullptr;  // goes on where it was
+    const FrameWriter* frames = nullptr;
+    uint64_t warm_up = 0;
+    uint64_t measured = 0;
+    // After the measured ones packets go on until this is true; null: at once.
+    const std::atomic<bool>* until = nullptr;
+    // Called once the measured packets are through.
+    std::function<void()> on_measured;
+  };
+
+  PacketSource(rte_mempool& pool, WorkerIndex worker);
+  ~PacketSource();
+  PacketSource(const PacketSource&) = delete;
+  PacketSource& operator=(const PacketSource&) = delete;
+
+  // --- main thread; a worker must be running or about to run
+  // begin() returns at once; finish() waits for the end of the run.
+  void begin(const Run& run) { begin(run, nullptr); }
+  // On the worker's thread, but through `loop` instead of the worker: it receives and transmits
+  // until ended().
+  void begin(const Run& run, std::function<void()> loop);
+  Stretch finish();
+  Stretch run(const Run& run) {
+    begin(run);
+    return finish();
+  }
+  // Lets the worker leave: from now on there are no packets, and receive() returns.
+  void dismiss();
+  // Receives again.
+  void reset();
+  // Since the source was made.
+  [[nodiscard]] uint64_t received() const { return received_; }
+  [[nodiscard]] uint64_t transmitted() const { return transmitted_; }
+
+  // --- worker's thread
+  uint16_t receive(rte_mbuf** frames, uint16_t limit);
+  uint16_t transmit(rte_mbuf** frames, uint16_t count);
+  // Of a loop given to begin().
+  [[nodiscard]] bool ended() const { return phase_ == Phase::kEnded; }
+
+  // As rte_ethdev calls them; the queue is a PacketSource.
+  static uint16_t receive_burst(void* queue, rte_mbuf** frames, uint16_t limit);
+  static uint16_t transmit_burst(void* queue, rte_mbuf** frames, uint16_t count);
+
+ private:
+  static constexpr uint32_t kHot = 2048;
+  static constexpr uint32_t kRing = 8192;
+
+  enum class Phase : uint8_t { kWaiting, kWarmUp, kMeasured, kCoolDown, kEnded, kDismissed };
+
+  struct Stamp {
+    uint64_t nanoseconds = 0;
+    uint64_t cycles = 0;
+    static Stamp now();
+  };
+
+  void turn();
+  void wait_for_order();
+  void end_run();
+  void fill_up();
+  void prepare(rte_mbuf& frame) const;
+  template <Family kFamily, IpProtocol kProtocol>
+  void write_frames(rte_mbuf** frames, uint16_t count);
+  template <Family kFamily, IpProtocol kProtocol, Pattern kPattern>
+  void write_pattern(rte_mbuf** frames, uint16_t count);
+  using WriteFrames = void (PacketSource::*)(rte_mbuf**, uint16_t);
+  static WriteFrames writer_of(FrameShape shape);
+
+  rte_mempool& pool_;
+  WorkerIndex worker_;
+  Run run_;
+  WriteFrames write_frames_ = nullptr;
+  std::function<void()> loop_;
+  Phase phase_ = Phase::kWaiting;
+  bool in_loop_ = false;
+  uint64_t left_ = 0;  // packets of the phase
+  uint64_t received_ = 0;
+  uint64_t transmitted_ = 0;
+  Stamp began_;
+  Stretch measured_;
+  std::binary_semaphore order_{0};
+  std::binary_semaphore done_{0};
+  std::atomic<bool> dismissed_{false};
+
+  uint32_t head_ = 0;  // where the next mbuf comes back
+  uint32_t tail_ = 0;  // the mbuf that has waited longest
+  std::vector<rte_mbuf*> ring_;
+};
+
+}  // namespace ballast::bench

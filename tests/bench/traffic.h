@@ -1,0 +1,129 @@
+// Which frame comes next, by arithmetic alone: nothing is remembered of a flow, so that the source
+// of a benchmark takes no cache from what is measured.
+//
+// A flow is a number of 32 bits; its tuple is client 10.0.0.0 + number / 256 (2001:db8:ffff::10.x
+// in IPv6), port 32768 + number % 256, towards one VIP. A Pattern says which number comes next and
+// with which TCP flags.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/packet/parser.h"
+#include "tests/bench/flow_order.h"
+
+namespace ballast::bench {
+
+// A frame: the number of its flow, and its TCP flags.
+struct Next {
+  uint32_t number;
+  uint8_t flags;
+};
+
+enum class Pattern : uint8_t {
+  // Each flow in turn, in permuted order: an ACK, or a datagram.
+  kKnown,
+  // Opens each flow, in the order of their numbers, so that entries lie elsewhere than their turns:
+  // 32 first packets (SYN, or datagram), then the second ones of the same flows (ACK, or datagram),
+  // after which they are trusted.
+  kOpen,
+  // First packets only, each of another flow, in permuted order.
+  kNew,
+  // Of ten packets one is the SYN of a new flow, one the FIN of an open one, eight are ACKs. There
+  // are `flows` places with one open flow each. The SYN opens a flow (of a tuple never seen before)
+  // in the place whose turn it is, four ACKs later comes the FIN of the one that was there before,
+  // and after four more ACKs it is the next place's turn, in permuted order. The ACKs go to the
+  // open flow of each place in turn, in another permuted order: eight in a flow's life, on average.
+  kMixed,
+  // Ten packets: the ACK of a known flow, and nine SYNs of tuples never seen before.
+  kFlood,
+};
+
+class Traffic {
+ public:
+  // `first_new`: the number from which on flows are new (kNew, kFlood); for kFlood 2^31.
+  Traffic(Pattern pattern, uint32_t flows, uint32_t first_new = 0);
+
+  [[nodiscard]] Pattern pattern() const { return pattern_; }
+
+  template <Pattern kPattern>
+  Next next() {
+    if constexpr (kPattern == Pattern::kKnown) {
+      return {order_.next(), kAck};
+    } else if constexpr (kPattern == Pattern::kOpen) {
+      return next_open();
+    } else if constexpr (kPattern == Pattern::kNew) {
+      return {first_new_ + order_.next(), kSyn};
+    } else if constexpr (kPattern == Pattern::kMixed) {
+      return next_mixed();
+    } else {
+      return next_flood();
+    }
+  }
+
+ private:
+  static constexpr uint32_t kCycle = 10;
+  static constexpr uint32_t kOpenBlock = 32;
+  static constexpr uint32_t kFloodStep = 0x9e3779b1;  // odd: visits all numbers of 31 bits
+
+  Next next_open();
+  Next next_mixed();
+  Next next_flood();
+
+  Pattern pattern_;
+  uint32_t flows_;
+  uint32_t first_new_;
+  FlowOrder order_;        // of flows; kMixed: of places
+  uint32_t position_ = 0;  // within the cycle, or the two blocks
+  uint32_t number_ = 0;    // kOpen: the first flow of the block; kFlood: the last new one
+
+  // kMixed. The place p = order_(t) has its turn as number t of every round: so the ACKs' order
+  // goes over turns, and alongside over the places that belong to them, and a comparison tells
+  // whether a place has had its turn in this round.
+  FlowOrder ack_turns_;
+  FlowOrder ack_places_;
+  uint32_t turn_ = 0;
+  uint32_t place_ = 0;
+  uint32_t round_base_ = 0;  // number of the flow in place 0 when the round began
+  uint32_t closing_ = 0;
+};
+
+inline Next Traffic::next_open() {
+  const uint32_t number = number_ + position_ % kOpenBlock;
+  const uint8_t flags = position_ < kOpenBlock ? kSyn : kAck;
+  if (++position_ == 2 * kOpenBlock) {
+    position_ = 0;
+    number_ = number_ + kOpenBlock < flows_ ? number_ + kOpenBlock : 0;
+  }
+  return {number < flows_ ? number : flows_ - 1, flags};
+}
+
+inline Next Traffic::next_mixed() {
+  const uint32_t position = position_;
+  position_ = position == kCycle - 1 ? 0 : position + 1;
+  if (position == 0) {
+    closing_ = round_base_ + place_;
+    const uint32_t opened = closing_ + flows_;
+    place_ = order_.next();
+    if (++turn_ == flows_) {
+      turn_ = 0;
+      round_base_ += flows_;
+    }
+    return {opened, kSyn};
+  }
+  if (position == kCycle / 2) {
+    return {closing_, kFin | kAck};
+  }
+  const uint32_t renewed = ack_turns_.next() < turn_ ? flows_ : 0;
+  return {round_base_ + renewed + ack_places_.next(), kAck};
+}
+
+inline Next Traffic::next_flood() {
+  position_ = position_ == kCycle - 1 ? 0 : position_ + 1;
+  if (position_ == 0) {
+    return {order_.next(), kAck};
+  }
+  number_ += kFloodStep;
+  return {first_new_ | (number_ & 0x7fffffffU), kSyn};
+}
+
+}  // namespace ballast::bench
