@@ -66,12 +66,11 @@ std::string RouterGroup::fault_text() const {
   for (const std::string& fault : condition_.faults) {
     add(fault);
   }
-  for (size_t i = 0; i < routers_.size(); ++i) {
-    if (!has_address_[i]) {
-      add(fmt::format(
-          "the interface has no {} to send the adverts of {} from",
-          key_of(routers_[i]).family == Family::kIpv4 ? "IPv4 address" : "link-local address",
-          routers_[i].name()));
+  for (const VirtualRouter& router : routers_) {
+    if (!addresses_.contains(key_of(router))) {
+      const bool is_v4 = key_of(router).family == Family::kIpv4;
+      add(fmt::format("the interface has no {} to send the adverts of {} from",
+                      is_v4 ? "IPv4 address" : "link-local address", router.name()));
     }
   }
   return text;
