@@ -18,10 +18,20 @@ PoolIndex pool_index(ServiceSlot slot, Family family) {
 }
 
 std::shared_ptr<const Scheduler> make_scheduler(const SchedulerDescription& description,
-                                                const std::vector<SchedulableServer>& servers) {
+                                                const PoolServers& servers,
+                                                const Scheduler* previous) {
   std::unique_ptr<Scheduler> scheduler = description.make();
-  scheduler->set_servers(servers);
+  scheduler->set_pool(servers, previous);
   return scheduler;
+}
+
+bool same_servers(const std::vector<SchedulableServer>& a,
+                  const std::vector<SchedulableServer>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const SchedulableServer& one, const SchedulableServer& other) {
+                      // The index says address and port.
+                      return one.server == other.server && one.weight == other.weight;
+                    });
 }
 
 bool same_but_for_pools(const VirtualService& a, const VirtualService& b) {
@@ -34,7 +44,7 @@ bool same_but_for_pools(const VirtualService& a, const VirtualService& b) {
 
 ServiceSlots::ServiceSlots() {
   auto empty = std::make_shared<VirtualService>();
-  empty->ipv4.scheduler = make_scheduler(all_schedulers().front(), {});
+  empty->ipv4.scheduler = make_scheduler(all_schedulers().front(), {}, nullptr);
   empty->ipv6.scheduler = empty->ipv4.scheduler;
   empty_ = std::move(empty);
 }
@@ -74,14 +84,11 @@ void ServiceSlots::build(ServiceSlot slot, const ServiceSpecification& service,
       object->timeouts.seconds[state] = service.timeout_seconds[state];
     }
   }
-  PoolSource ipv4{service.scheduler, {}};
-  PoolSource ipv6{service.scheduler, {}};
+  PoolSource ipv4{service.scheduler, {}, {}};
+  PoolSource ipv6{service.scheduler, {}, {}};
   for (const ServerSpecification& server : service.servers) {
-    if (server.weight > 0 && server.override_in_force == api::NO_OVERRIDE) {
-      (server.address.is_v4() ? ipv4 : ipv6)
-          .servers.push_back({registry.find(slot, server.address, server.port), server.address,
-                              server.port, server.weight});
-    }
+    add_server(server.address.is_v4() ? ipv4 : ipv6, server,
+               registry.find(slot, server.address, server.port));
   }
   std::shared_ptr<const VirtualService>& present = objects_[position(slot)];
   object->ipv4 = {pool_index(slot, Family::kIpv4), present->ipv4.scheduler};
@@ -94,18 +101,26 @@ void ServiceSlots::build(ServiceSlot slot, const ServiceSpecification& service,
   }
 }
 
+// A server without weight in force counts with its configured one: that is what it will have when
+// it comes back.
+void ServiceSlots::add_server(PoolSource& pool, const ServerSpecification& server,
+                              ServerIndex index) {
+  const bool usable = server.weight > 0 && server.override_in_force == api::NO_OVERRIDE;
+  const uint32_t weight = server.weight > 0 ? server.weight : server.configured_weight;
+  if (weight > 0) {
+    (usable ? pool.usable : pool.resting).push_back({index, server.address, server.port, weight});
+  }
+}
+
 bool ServiceSlots::same(const PoolSource& a, const PoolSource& b) {
-  return a.scheduler == b.scheduler &&
-         std::equal(a.servers.begin(), a.servers.end(), b.servers.begin(), b.servers.end(),
-                    [](const SchedulableServer& one, const SchedulableServer& other) {
-                      // The index says address and port.
-                      return one.server == other.server && one.weight == other.weight;
-                    });
+  return a.scheduler == b.scheduler && same_servers(a.usable, b.usable) &&
+         same_servers(a.resting, b.resting);
 }
 
 void ServiceSlots::build_pool(PoolSource& present, PoolSource wanted, Pool& pool) {
   if (!same(present, wanted)) {
-    pool.scheduler = make_scheduler(*find_scheduler(wanted.scheduler), wanted.servers);
+    pool.scheduler = make_scheduler(*find_scheduler(wanted.scheduler),
+                                    {wanted.usable, wanted.resting}, pool.scheduler.get());
     present = std::move(wanted);
   }
 }

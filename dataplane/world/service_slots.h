@@ -6,7 +6,8 @@
 // again. Free slots hold an empty service, never null.
 //
 // Objects are replaced, never changed; a scheduler is built anew only when its servers, their
-// weights or its kind changed, and the object only when something in it did.
+// weights or its kind changed, and the object only when something in it did. The new scheduler of a
+// pool is shown the old one, from which it may take over what did not change.
 #pragma once
 
 #include <map>
@@ -49,9 +50,11 @@ class ServiceSlots {
   // What the scheduler of a pool was built from.
   struct PoolSource {
     std::string scheduler;
-    std::vector<SchedulableServer> servers;
+    std::vector<SchedulableServer> usable;
+    std::vector<SchedulableServer> resting;
   };
 
+  static void add_server(PoolSource& pool, const ServerSpecification& server, ServerIndex index);
   static bool same(const PoolSource& a, const PoolSource& b);
   void build_pool(PoolSource& present, PoolSource wanted, Pool& pool);
 

@@ -22,8 +22,8 @@ namespace ballast {
 struct ServerSpecification {
   IpAddress address;
   Big16 port;
-  uint16_t weight = 0;
-  uint32_t configured_weight = 0;
+  uint16_t weight = 0;  // in force
+  uint16_t configured_weight = 0;
   api::Health health = api::HEALTH_UNKNOWN;
   api::Override override_in_force = api::NO_OVERRIDE;
 

@@ -225,6 +225,10 @@ class ServiceValidation {
     if (server.weight() > 65535) {
       refuse(fmt::format("{}: weight {} is out of range (0-65535)", who, server.weight()));
     }
+    if (server.configured_weight() > 65535) {
+      refuse(fmt::format("{}: configured weight {} is out of range (0-65535)", who,
+                         server.configured_weight()));
+    }
     if (!api::Health_IsValid(server.health())) {
       refuse(fmt::format("{}: health {} is unknown", who, static_cast<int>(server.health())));
     }
@@ -237,7 +241,7 @@ class ServiceValidation {
     return ServerSpecification{*address,
                                Big16::from_host(static_cast<uint16_t>(server.port())),
                                static_cast<uint16_t>(server.weight()),
-                               server.configured_weight(),
+                               static_cast<uint16_t>(server.configured_weight()),
                                server.health(),
                                server.override()};
   }

@@ -1,4 +1,5 @@
 // However a state came about, it is the same state and forwards alike.
+#include <array>
 #include <random>
 
 #include <google/protobuf/util/message_differencer.h>
@@ -43,11 +44,14 @@ class RandomChanges {
     std::vector<api::Server> servers;
     for (uint32_t count = below(5); count > 0; --count) {
       servers.push_back(server(server_address(), below(3)));
+      if (below(4) == 0) {
+        servers.back().set_weight(0);  // of a server that is down
+      }
       servers.back().set_override(below(5) == 0 ? api::DISABLED : api::NO_OVERRIDE);
       servers.back().set_health(below(2) == 0 ? api::UP : api::DOWN);
     }
     api::Service result = service(name(), vip(), 80 + below(2), servers);
-    result.set_scheduler(below(2) == 0 ? "rr" : "wrr");
+    result.set_scheduler(std::array{"rr", "wrr", "mh"}[below(3)]);
     result.set_sloppy_tcp(below(3) == 0);
     if (below(3) == 0) {
       (*result.mutable_timeout_seconds())["ESTABLISHED"] = 1 + below(3);
