@@ -87,14 +87,17 @@ std::optional<ServerIndex> Maglev::pick(const PickRequest& request) const {
 }
 
 // Each usable server draws a time, sooner for the heavier; the soonest has the flow. Products stay
-// below 2^55.
+// below 2^55. Needs a usable server.
 ServerIndex Maglev::compete(uint64_t flow_hash) const {
-  const Usable* best = nullptr;
-  uint64_t soonest = 0;
-  for (const Usable& candidate : usable_) {
+  const auto time_of = [flow_hash](const Usable& candidate) {
     uint64_t state = flow_hash ^ candidate.hash;
-    const uint64_t time = exponential(next_hash(state));
-    if (best == nullptr || time * best->weight < soonest * candidate.weight) {
+    return exponential(next_hash(state));
+  };
+  const Usable* best = &usable_.front();
+  uint64_t soonest = time_of(*best);
+  for (const Usable& candidate : std::span(usable_).subspan(1)) {
+    const uint64_t time = time_of(candidate);
+    if (time * best->weight < soonest * candidate.weight) {
       best = &candidate;
       soonest = time;
     }
