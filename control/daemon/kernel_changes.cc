@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "control/daemon/kernel_part.h"
 #include "control/dataplane_link/resources.h"
 
