@@ -53,10 +53,24 @@ class Network {
   std::vector<void*> transmit_queues_;  // of every port: the sources
 };
 
+// The program's memory for connection tables; on wish every page is there from the start, as in a
+// director that has been up for a while.
+class TouchedMemory : public TableMemory {
+ public:
+  TouchedMemory(bool hugepages, bool touched) : memory_(hugepages), touched_(touched) {}
+  void* allocate(size_t bytes) override;
+  void free(void* memory) override { memory_.free(memory); }
+
+ private:
+  HugepageMemory memory_;
+  bool touched_;
+};
+
 struct DirectorSettings {
   ConnectionLimits connections;  // of each worker
   uint32_t servers = 16;
   bool hugepages = true;
+  bool touched = false;  // the table's memory, before the first packet
 };
 
 // One configuration with its workers; a fresh connection table each.
@@ -105,7 +119,7 @@ class Director {
 
   Network& network_;
   LeasePage leases_{};
-  HugepageMemory memory_;
+  TouchedMemory memory_;
   NeighborTable neighbors_{1024};
   World world_;
   std::unique_ptr<SnapshotSlot> snapshots_;

@@ -8,12 +8,18 @@
 #include <rte_mbuf.h>
 
 namespace ballast::bench {
+namespace {
+
+uint64_t nanoseconds_of(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+}  // namespace
 
 PacketSource::Stamp PacketSource::Stamp::now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return {static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec),
-          rte_rdtsc()};
+  return {nanoseconds_of(CLOCK_MONOTONIC), rte_rdtsc(), nanoseconds_of(CLOCK_THREAD_CPUTIME_ID)};
 }
 
 PacketSource::PacketSource(rte_mempool& pool, WorkerIndex worker)
@@ -62,7 +68,8 @@ void PacketSource::turn() {
       return;
     case Phase::kMeasured: {
       const Stamp end = Stamp::now();
-      measured_ = {run_.measured, end.nanoseconds - began_.nanoseconds, end.cycles - began_.cycles};
+      measured_ = {run_.measured, end.nanoseconds - began_.nanoseconds, end.cycles - began_.cycles,
+                   end.cpu_nanoseconds - began_.cpu_nanoseconds};
       if (run_.on_measured) {
         run_.on_measured();
       }

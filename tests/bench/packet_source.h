@@ -34,8 +34,13 @@ namespace ballast::bench {
 struct Stretch {
   uint64_t packets = 0;
   uint64_t nanoseconds = 0;
-  uint64_t cycles = 0;  // of the time stamp counter
+  uint64_t cycles = 0;           // of the time stamp counter
+  uint64_t cpu_nanoseconds = 0;  // of the worker's thread
 
+  // Another thread had the core for a while.
+  [[nodiscard]] bool disturbed() const {
+    return static_cast<double>(cpu_nanoseconds) < 0.98 * static_cast<double>(nanoseconds);
+  }
   [[nodiscard]] double ns_per_packet() const {
     return static_cast<double>(nanoseconds) / static_cast<double>(packets);
   }
@@ -100,6 +105,7 @@ class PacketSource {
   struct Stamp {
     uint64_t nanoseconds = 0;
     uint64_t cycles = 0;
+    uint64_t cpu_nanoseconds = 0;
     static Stamp now();
   };
 

@@ -6,20 +6,13 @@
 #include <fmt/format.h>
 
 #include "tests/bench/addresses.h"
-#include "tests/bench/floor.h"
+#include "tests/bench/runner.h"
 #include "tests/bench/verdict.h"
 
 namespace ballast::bench {
 namespace {
 
-constexpr uint64_t kWarmUp = 500'000;
-constexpr uint64_t kFirstGuess = 1'000'000;
-constexpr uint64_t kBlock = 64 * 10;  // runs are whole bursts and whole cycles of traffic
 constexpr uint32_t kFewest = 64;
-
-uint64_t whole_blocks(double packets) {
-  return std::max<uint64_t>(1, static_cast<uint64_t>(packets) / kBlock) * kBlock;
-}
 
 // Known flows alone: trusted and untrusted entries together are 1.25 times the flows. Mixed: closed
 // connections fill what is left of the trusted entries, an eighth of the flows, and each new one
@@ -44,6 +37,7 @@ struct Row {
   Sample floor;
   Sample cycles;
   size_t memory_bytes = 0;
+  unsigned disturbed = 0;  // runs
 
   [[nodiscard]] std::string name() const {
     return fmt::format("dr/{}/{}/{}", static_cast<int>(family), traffic, flows);
@@ -64,47 +58,21 @@ struct Row {
         .add("ns_max", ns.max())
         .add("floor_min", floor.min())
         .add("floor_max", floor.max())
-        .add("table_bytes", memory_bytes);
+        .add("table_bytes", memory_bytes)
+        .add("disturbed", disturbed);
   }
   [[nodiscard]] std::string line() const {
     return fmt::format(
         "dr    IPv{}  {:<12} {:>8}  {:>7.2f}  {:>7.1f}  {:>6.1f} {:>6.1f}  {:>6.1f} {:>6.1f} "
-        "{:>6.1f}  {:>7.0f}",
+        "{:>6.1f}  {:>7.0f}{}",
         static_cast<int>(family), traffic, flows, 1000 / ns.median(), ns.median(), ns.min(),
-        ns.max(), floor.median(), floor.min(), floor.max(), cycles.median());
+        ns.max(), floor.median(), floor.min(), floor.max(), cycles.median(), in_words(disturbed));
   }
 };
 
 constexpr const char* kTitle =
     "mode  IP    traffic         flows     Mpps   ns/pkt     min    max   floor    min    max   "
     "cycles";
-
-// A run of the worker and one of the floor over the same traffic.
-class Measurement {
- public:
-  Measurement(Director& director, const FrameWriter& frames, Traffic& traffic)
-      : director_(director), frames_(frames), traffic_(traffic) {}
-
-  Stretch worker(uint64_t packets) {
-    return source().run({&traffic_, &frames_, kWarmUp, packets, nullptr, {}});
-  }
-  // Over a copy of the traffic: the worker's goes on where it was.
-  Stretch floor(uint64_t packets) {
-    Traffic copy = traffic_;
-    PacketSource& source = this->source();
-    std::vector<PortPair>& ports = director_.network().ports();
-    source.begin({&copy, &frames_, kWarmUp, packets, nullptr, {}},
-                 [&ports, &source] { swap_macs(ports, WorkerIndex{0}, source); });
-    return source.finish();
-  }
-
- private:
-  PacketSource& source() { return director_.network().source(0); }
-
-  Director& director_;
-  const FrameWriter& frames_;
-  Traffic& traffic_;
-};
 
 tl::expected<void, std::string> measure(Network& network, const PipelineOptions& options,
                                         Row& row) {
@@ -117,28 +85,25 @@ tl::expected<void, std::string> measure(Network& network, const PipelineOptions&
   row.memory_bytes = (*director)->connection_memory_bytes();
   const FrameWriter frames({row.family, row.traffic == "udp" ? IpProtocol::kUdp : IpProtocol::kTcp},
                            kRouterMac, kWanMac);
-  Traffic opening(Pattern::kOpen, row.flows);
-  network.source(0).run({&opening, &frames, 0, uint64_t{row.flows + 31} / 32 * 64, nullptr, {}});
+  Runner runner(**director, frames, options.milliseconds);
+  runner.open(row.flows);
   Traffic traffic(row.traffic == "mixed" ? Pattern::kMixed : Pattern::kKnown, row.flows);
-  Measurement measurement(**director, frames, traffic);
-  Director::Books before = (*director)->books();
-  const auto packets_in_time = [&options](const Stretch& guess) {
-    return whole_blocks(options.milliseconds * 1e6 / guess.ns_per_packet());
-  };
-  const uint64_t packets =
-      std::max<uint64_t>(packets_in_time(measurement.worker(kFirstGuess)), kFirstGuess);
-  const uint64_t floor_packets = packets_in_time(measurement.floor(kFirstGuess)) / 2;
+  const uint64_t packets = runner.packets_in_time(traffic);
   for (unsigned run = 0; run < options.runs; ++run) {
-    before = (*director)->books();
-    const Stretch stretch = measurement.worker(packets);
-    const Director::Books after = (*director)->books();
-    if (auto verdict = all_was_forwarded(before, after, row.flows); !verdict) {
+    Director::Books before;
+    const Stretch stretch = runner.undisturbed([&] {
+      before = (*director)->books();
+      return runner.worker(traffic, packets);
+    });
+    if (auto verdict = all_was_forwarded(before, (*director)->books(), row.flows); !verdict) {
       return verdict;
     }
     row.ns.add(stretch.ns_per_packet());
     row.cycles.add(stretch.cycles_per_packet());
-    row.floor.add(measurement.floor(floor_packets).ns_per_packet());
+    row.floor.add(
+        runner.undisturbed([&] { return runner.floor(traffic, packets); }).ns_per_packet());
   }
+  row.disturbed = runner.disturbed();
   return {};
 }
 

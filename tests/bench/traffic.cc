@@ -11,10 +11,10 @@ uint32_t step_of_ack_turns(uint32_t flows) {
 
 }  // namespace
 
-Traffic::Traffic(Pattern pattern, uint32_t flows, uint32_t first_new)
+Traffic::Traffic(Pattern pattern, uint32_t flows, uint32_t first)
     : pattern_(pattern),
       flows_(flows),
-      first_new_(first_new),
+      first_(first),
       order_(flows),
       ack_turns_(flows, step_of_ack_turns(flows)),
       ack_places_(

@@ -40,19 +40,22 @@ enum class Pattern : uint8_t {
 
 class Traffic {
  public:
-  // `first_new`: the number from which on flows are new (kNew, kFlood); for kFlood 2^31.
-  Traffic(Pattern pattern, uint32_t flows, uint32_t first_new = 0);
+  // Of the flows `first`, `first` + 1, ... (kMixed: 0, 1, ... to begin with). The new ones of
+  // kFlood are those from kFirstOfFlood on.
+  Traffic(Pattern pattern, uint32_t flows, uint32_t first = 0);
+
+  static constexpr uint32_t kFirstOfFlood = uint32_t{1} << 31U;
 
   [[nodiscard]] Pattern pattern() const { return pattern_; }
 
   template <Pattern kPattern>
   Next next() {
     if constexpr (kPattern == Pattern::kKnown) {
-      return {order_.next(), kAck};
+      return {first_ + order_.next(), kAck};
     } else if constexpr (kPattern == Pattern::kOpen) {
       return next_open();
     } else if constexpr (kPattern == Pattern::kNew) {
-      return {first_new_ + order_.next(), kSyn};
+      return {first_ + order_.next(), kSyn};
     } else if constexpr (kPattern == Pattern::kMixed) {
       return next_mixed();
     } else {
@@ -71,7 +74,7 @@ class Traffic {
 
   Pattern pattern_;
   uint32_t flows_;
-  uint32_t first_new_;
+  uint32_t first_;
   FlowOrder order_;        // of flows; kMixed: of places
   uint32_t position_ = 0;  // within the cycle, or the two blocks
   uint32_t number_ = 0;    // kOpen: the first flow of the block; kFlood: the last new one
@@ -94,7 +97,7 @@ inline Next Traffic::next_open() {
     position_ = 0;
     number_ = number_ + kOpenBlock < flows_ ? number_ + kOpenBlock : 0;
   }
-  return {number < flows_ ? number : flows_ - 1, flags};
+  return {first_ + (number < flows_ ? number : flows_ - 1), flags};
 }
 
 inline Next Traffic::next_mixed() {
@@ -120,10 +123,10 @@ inline Next Traffic::next_mixed() {
 inline Next Traffic::next_flood() {
   position_ = position_ == kCycle - 1 ? 0 : position_ + 1;
   if (position_ == 0) {
-    return {order_.next(), kAck};
+    return {first_ + order_.next(), kAck};
   }
   number_ += kFloodStep;
-  return {first_new_ | (number_ & 0x7fffffffU), kSyn};
+  return {kFirstOfFlood | (number_ & (kFirstOfFlood - 1)), kSyn};
 }
 
 }  // namespace ballast::bench
