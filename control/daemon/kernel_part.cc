@@ -26,7 +26,8 @@ tl::expected<std::unique_ptr<KernelPart>, std::string> KernelPart::open(
     return tl::unexpected(mirror.error());
   }
   self.mirror_ = std::move(*mirror);
-  auto resolver = netlink::Resolver::open(loop, *self.mirror_);
+  auto resolver = netlink::Resolver::open(
+      loop, *self.mirror_, [](const std::string& problem) { spdlog::warn("{}", problem); });
   if (!resolver) {
     return tl::unexpected(resolver.error());
   }
@@ -109,7 +110,7 @@ void KernelPart::on_neighbor_needed(const ballast::api::NeighborNeeded& needed) 
     follow_next_hops();
   }
   if (const auto asked = resolver_->ask(next_hop); !asked) {
-    spdlog::warn("neighbour {} on {}: {}", needed.address(), needed.port(), asked.error());
+    spdlog::debug("{}", asked.error());  // the dataplane asks again; a lasting problem is told once
   }
 }
 
@@ -143,6 +144,9 @@ std::vector<KernelPart::Problem> KernelPart::problems() const {
   }
   if (!mirror_->trouble().empty()) {
     problems.push_back({"netlink", mirror_->trouble()});
+  }
+  if (!resolver_->trouble().empty()) {
+    problems.push_back({"neighbours", resolver_->trouble()});
   }
   return problems;
 }

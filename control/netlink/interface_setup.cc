@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -18,11 +19,6 @@ namespace ballast::netlink {
 
 namespace {
 
-constexpr auto kRetryAfter = std::chrono::seconds(2);
-// What an operator had put there may have become impossible; then the twin is followed again
-// without it.
-constexpr int kRestoreAttempts = 5;
-
 // The kernel has it already, or has not what is to be removed: as it should be.
 bool is_harmless(const InterfaceAction& action, int error) {
   const bool adds =
@@ -35,11 +31,12 @@ bool is_harmless(const InterfaceAction& action, int error) {
 class InterfaceSetup::Impl : public std::enable_shared_from_this<InterfaceSetup::Impl> {
  public:
   Impl(boost::asio::io_context& io, const Mirror& mirror, KernelRequests requests,
-       OnProblem on_problem)
+       OnProblem on_problem, const RetryLimits& limits)
       : mirror_(mirror),
         requests_(std::move(requests)),
         retry_(io),
-        on_problem_(std::move(on_problem)) {}
+        on_problem_(std::move(on_problem)),
+        limits_(limits) {}
 
   void set(const std::vector<InterfaceSettings>& settings);
   void on_change(const KernelChanges& changes);
@@ -51,22 +48,27 @@ class InterfaceSetup::Impl : public std::enable_shared_from_this<InterfaceSetup:
 
  private:
   struct Twin {
+    explicit Twin(const RetryLimits& limits) : retry(limits) {}
+
     InterfaceSettings settings;
     int index = 0;         // of the link that was brought up; 0: has to be brought up
     bool carrier = false;  // when last seen
-    int attempts = 0;      // to restore it
+    RetryBackoff retry;    // of whatever is refused
   };
 
   void apply_all();
   void apply(Twin& twin, std::vector<std::string>& problems);
+  void carry_out_all(Twin& twin, const InterfacePlan& plan, std::vector<std::string>& refused);
   KernelRequests::Result carry_out(const InterfaceAction& action);
   bool wants_up(Twin& twin);
   void tell(std::vector<std::string> problems);
+  void wait();
 
   const Mirror& mirror_;
   KernelRequests requests_;
   boost::asio::steady_timer retry_;
   OnProblem on_problem_;
+  RetryLimits limits_;
   InterfaceMemory memory_;
   std::map<std::string, Twin> twins_;
   std::vector<std::string> problems_;
@@ -77,7 +79,7 @@ void InterfaceSetup::Impl::set(const std::vector<InterfaceSettings>& settings) {
   std::set<std::string> names;
   for (const auto& wanted : settings) {
     names.insert(wanted.name);
-    auto& twin = twins_[wanted.name];
+    auto& twin = twins_.try_emplace(wanted.name, limits_).first->second;
     twin.settings = wanted;
     twin.index = 0;
   }
@@ -132,33 +134,50 @@ bool InterfaceSetup::Impl::wants_up(Twin& twin) {
   return link->index != twin.index || attached;
 }
 
-void InterfaceSetup::Impl::apply(Twin& twin, std::vector<std::string>& problems) {
-  const auto& name = twin.settings.name;
-  const auto* known = memory_.of(name);
-  const RememberedInterface memory = known == nullptr ? RememberedInterface{} : *known;
-  const bool bring_up = known != nullptr && wants_up(twin);
-  auto plan =
-      plan_interface(mirror_.state(), twin.settings, memory, memory_.our_routes(), bring_up);
-  bool all_done = true;
+void InterfaceSetup::Impl::carry_out_all(Twin& twin, const InterfacePlan& plan,
+                                         std::vector<std::string>& refused) {
   for (const auto& action : plan.actions) {
     const auto done = carry_out(action);
     if (!done && !is_harmless(action, done.error().error)) {
-      all_done = false;
-      problems.push_back(
-          fmt::format("interface \"{}\": {}: {}", name, subject_of(action), done.error().text));
+      refused.push_back(fmt::format("interface \"{}\": {}: {}", twin.settings.name,
+                                    subject_of(action), done.error().text));
     }
     if (const auto* up = std::get_if<SetLinkUp>(&action); up != nullptr && done) {
       twin.index = up->link;
     }
   }
-  problems.insert(problems.end(), plan.problems.begin(), plan.problems.end());
+}
+
+void InterfaceSetup::Impl::apply(Twin& twin, std::vector<std::string>& problems) {
+  const auto& name = twin.settings.name;
+  const auto* known = memory_.of(name);
+  const RememberedInterface memory = known == nullptr ? RememberedInterface{} : *known;
+  const bool bring_up = known != nullptr && wants_up(twin);
+  const auto plan =
+      plan_interface(mirror_.state(), twin.settings, memory, memory_.our_routes(), bring_up);
+  std::vector<std::string> refused;
+  carry_out_all(twin, plan, refused);
+  const auto now = std::chrono::steady_clock::now();
+  if (refused.empty() && plan.problems.empty()) {
+    twin.retry.succeeded();
+  } else {
+    twin.retry.failed(now);
+  }
   const auto* link = mirror_.state().link_named(name);
   if (memory.lost && link != nullptr && link->admin_up) {
-    if (all_done || ++twin.attempts >= kRestoreAttempts) {
-      twin.attempts = 0;
+    const bool gives_up = !refused.empty() && twin.retry.exhausted(now);
+    if (refused.empty() || gives_up) {
       memory_.restored(name, mirror_.state());
     }
+    if (gives_up && on_problem_) {
+      on_problem_(
+          fmt::format("interface \"{}\": what was there by hand is not all restored, and "
+                      "not tried any more: put it there again if it is wanted",
+                      name));
+    }
   }
+  problems.insert(problems.end(), refused.begin(), refused.end());
+  problems.insert(problems.end(), plan.problems.begin(), plan.problems.end());
 }
 
 KernelRequests::Result InterfaceSetup::Impl::carry_out(const InterfaceAction& action) {
@@ -185,11 +204,22 @@ void InterfaceSetup::Impl::tell(std::vector<std::string> problems) {
     }
   }
   problems_ = std::move(problems);
-  if (problems_.empty()) {
+  wait();
+}
+
+// For the first of the twins whose turn comes; each report of the mirror is a try as well.
+void InterfaceSetup::Impl::wait() {
+  std::optional<RetryBackoff::Time> first;
+  for (const auto& [name, twin] : twins_) {
+    if (const auto due = twin.retry.due(); due && (!first || *due < *first)) {
+      first = due;
+    }
+  }
+  if (!first) {
     retry_.cancel();
     return;
   }
-  retry_.expires_after(kRetryAfter);
+  retry_.expires_at(*first);
   retry_.async_wait([self = shared_from_this()](boost::system::error_code error) {
     if (!error && !self->stopped_) {
       self->apply_all();
@@ -198,12 +228,14 @@ void InterfaceSetup::Impl::tell(std::vector<std::string> problems) {
 }
 
 tl::expected<std::unique_ptr<InterfaceSetup>, std::string> InterfaceSetup::open(
-    boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem) {
+    boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem,
+    const RetryLimits& limits) {
   auto requests = KernelRequests::open();
   if (!requests) {
     return tl::unexpected(requests.error());
   }
-  auto impl = std::make_shared<Impl>(io, mirror, std::move(*requests), std::move(on_problem));
+  auto impl =
+      std::make_shared<Impl>(io, mirror, std::move(*requests), std::move(on_problem), limits);
   return std::unique_ptr<InterfaceSetup>(new InterfaceSetup(std::move(impl)));
 }
 

@@ -4,7 +4,12 @@
 // Theory of operation. A twin may appear at any time, lose its routes and IPv6 addresses, vanish
 // and come back with another index: whenever the mirror reports a change, interface_plan.h says
 // what is missing, and it is asked of the kernel. What the kernel refuses is a problem, told once
-// as a sentence and tried again every few seconds while it lasts.
+// as a sentence and tried again while it lasts: with every report of the mirror, and by a timer
+// whose pauses grow to half a minute (retry_backoff.h).
+//
+// What an operator had put there may have become impossible (the address that its gateway was
+// reached by is gone). It is tried for two minutes; then the operator is told, and the twin is
+// followed again without it. How often the kernel had news meanwhile does not matter.
 //
 // A link is brought up when settings for it are given, when it (re)appears, and when its carrier
 // returns (a dataplane has attached to it); an operator who takes it down in between is obeyed.
@@ -29,6 +34,7 @@
 
 #include "control/netlink/interface_plan.h"
 #include "control/netlink/mirror.h"
+#include "control/netlink/retry_backoff.h"
 
 namespace ballast::netlink {
 
@@ -39,7 +45,8 @@ class InterfaceSetup {
 
   // `io` and `mirror` outlive it; all are used on one thread.
   static tl::expected<std::unique_ptr<InterfaceSetup>, std::string> open(
-      boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem);
+      boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem,
+      const RetryLimits& limits = {});
   ~InterfaceSetup();
   InterfaceSetup(const InterfaceSetup&) = delete;
   InterfaceSetup& operator=(const InterfaceSetup&) = delete;

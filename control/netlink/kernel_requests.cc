@@ -213,7 +213,9 @@ KernelRequests::Result KernelRequests::send(nl_msg* message) {
       if (::poll(&readable, 1, kAnswerTimeoutMs) == 0) {
         return tl::unexpected(refusal(ETIMEDOUT));
       }
-    } else if (read != NetlinkSocket::Read::kMessages) {
+    } else if (read == NetlinkSocket::Read::kOverrun) {
+      return tl::unexpected(refusal(ENOBUFS, "the kernel's answer is lost"));
+    } else if (read == NetlinkSocket::Read::kError) {
       return tl::unexpected(refusal(errno));
     }
   }

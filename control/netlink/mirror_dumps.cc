@@ -1,5 +1,6 @@
 // The mirror's dumps: one table after the other, in slices, repeated where they fail.
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -73,8 +74,12 @@ void Mirror::Impl::read_dump() {
     if (read == NetlinkSocket::Read::kNothing) {
       return when_readable(dumps_ready_, &Impl::read_dump);
     }
-    if (read == NetlinkSocket::Read::kOverrun || read == NetlinkSocket::Read::kError) {
-      dump_->interrupted = true;
+    // What is lost may be the end of the dump, so that waiting for it would have no end.
+    if (read == NetlinkSocket::Read::kOverrun) {
+      return retry_dump(ENOBUFS);
+    }
+    if (read == NetlinkSocket::Read::kError) {
+      return retry_dump(errno);
     }
   }
   after_others(&Impl::read_dump);

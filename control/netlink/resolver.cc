@@ -1,5 +1,6 @@
 #include "control/netlink/resolver.h"
 
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -19,6 +20,16 @@ const KernelNeighbor* neighbor_in(const KernelState& state, const NeighborKey& k
   return found == state.neighbors.end() ? nullptr : &found->second;
 }
 
+std::string why_refused(const KernelRefusal& refusal) {
+  if (refusal.error != ENOBUFS) {
+    return refusal.text;
+  }
+  return fmt::format(
+      "the kernel cannot ask for it: {}: its neighbour table is full, most likely: raise "
+      "net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3",
+      refusal.text);
+}
+
 bool can_be_neighbor(const IpAddress& address) {
   return !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast() &&
          !address.is_loopback();
@@ -29,14 +40,19 @@ bool can_be_neighbor(const IpAddress& address) {
 class Resolver::Impl : public std::enable_shared_from_this<Resolver::Impl> {
  public:
   Impl(boost::asio::io_context& io, const Mirror& mirror, KernelRequests requests,
-       const FreshnessIntervals& intervals)
-      : mirror_(mirror), requests_(std::move(requests)), timer_(io), schedule_(intervals) {}
+       OnProblem on_problem, const FreshnessIntervals& intervals)
+      : mirror_(mirror),
+        requests_(std::move(requests)),
+        on_problem_(std::move(on_problem)),
+        timer_(io),
+        schedule_(intervals) {}
 
   tl::expected<bool, std::string> ask(const NextHop& neighbor);
   void keep_fresh(const std::set<NextHop>& neighbors) {
     schedule_.keep(neighbors, std::chrono::steady_clock::now());
     wait();
   }
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
   void stop() {
     stopped_ = true;
     timer_.cancel();
@@ -45,9 +61,13 @@ class Resolver::Impl : public std::enable_shared_from_this<Resolver::Impl> {
  private:
   void wait();
   void look_at_due();
+  void note(const std::string& problem, int error);
 
   const Mirror& mirror_;
   KernelRequests requests_;
+  OnProblem on_problem_;
+  std::string trouble_;
+  int error_ = 0;  // errno of the trouble
   boost::asio::steady_timer timer_;
   AskLimit limit_;
   FreshnessSchedule schedule_;
@@ -72,9 +92,23 @@ tl::expected<bool, std::string> Resolver::Impl::ask(const NextHop& neighbor) {
     return false;
   }
   if (const auto asked = requests_.use_neighbor(key); !asked) {
-    return refuse(asked.error().text);
+    const auto refused = refuse(why_refused(asked.error()));
+    note(refused.value(), asked.error().error);
+    return refused;
   }
+  trouble_.clear();
+  error_ = 0;
   return true;
+}
+
+// With many neighbours one cause gives many sentences: the first of each cause is told.
+void Resolver::Impl::note(const std::string& problem, int error) {
+  const bool is_new = error != error_;
+  trouble_ = problem;
+  error_ = error;
+  if (is_new && on_problem_) {
+    on_problem_(problem);
+  }
 }
 
 void Resolver::Impl::wait() {
@@ -97,7 +131,7 @@ void Resolver::Impl::look_at_due() {
     const auto* link = mirror_.state().link_named(neighbor.link);
     const auto* seen =
         link == nullptr ? nullptr : neighbor_in(mirror_.state(), {link->index, neighbor.address});
-    // A refusal is transient (the link is going, the kernel's table is full): its next turn comes.
+    // A refusal is told there; the neighbour's next turn comes.
     (void)ask(neighbor);
     schedule_.look_again(neighbor, seen != nullptr && seen->state == NeighborState::kKnown, now);
   }
@@ -105,12 +139,14 @@ void Resolver::Impl::look_at_due() {
 }
 
 tl::expected<std::unique_ptr<Resolver>, std::string> Resolver::open(
-    boost::asio::io_context& io, const Mirror& mirror, const FreshnessIntervals& intervals) {
+    boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem,
+    const FreshnessIntervals& intervals) {
   auto requests = KernelRequests::open();
   if (!requests) {
     return tl::unexpected(requests.error());
   }
-  auto impl = std::make_shared<Impl>(io, mirror, std::move(*requests), intervals);
+  auto impl =
+      std::make_shared<Impl>(io, mirror, std::move(*requests), std::move(on_problem), intervals);
   return std::unique_ptr<Resolver>(new Resolver(std::move(impl)));
 }
 
@@ -121,6 +157,9 @@ Resolver::~Resolver() {
 
 tl::expected<bool, std::string> Resolver::ask(const NextHop& neighbor) {
   return impl_->ask(neighbor);
+}
+const std::string& Resolver::trouble() const {
+  return impl_->trouble();
 }
 void Resolver::keep_fresh(const std::set<NextHop>& neighbors) {
   impl_->keep_fresh(neighbors);

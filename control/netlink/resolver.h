@@ -5,8 +5,14 @@
 // unknown or failed one is asked for on the wire at once, a STALE one goes through DELAY (5 s) to
 // PROBE and ends REACHABLE or FAILED. Answers come back through the mirror. Nothing here waits for
 // a neighbour. How often: neighbor_schedule.h.
+//
+// The kernel may be unable to ask, most likely because its neighbour table is full (ENOBUFS; of all
+// network namespaces together, net.ipv4.neigh.default.gc_thresh3). Then nothing is lost but time:
+// each neighbour has its turn again. It is a problem all the same, which lasts until an ask goes
+// through, and is told once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -21,9 +27,13 @@ namespace ballast::netlink {
 
 class Resolver {
  public:
+  // Called once for each new problem, with a sentence.
+  using OnProblem = std::function<void(const std::string&)>;
+
   // `io` and `mirror` outlive it; all are used on one thread.
   static tl::expected<std::unique_ptr<Resolver>, std::string> open(
-      boost::asio::io_context& io, const Mirror& mirror, const FreshnessIntervals& intervals = {});
+      boost::asio::io_context& io, const Mirror& mirror, OnProblem on_problem,
+      const FreshnessIntervals& intervals = {});
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
@@ -36,6 +46,9 @@ class Resolver {
   // From now on keeps these, and only these, fresh: a stale one is confirmed, an unknown or failed
   // one is asked for.
   void keep_fresh(const std::set<NextHop>& neighbors);
+
+  // Why the kernel refused the last ask; empty when it did not.
+  [[nodiscard]] const std::string& trouble() const;
 
  private:
   class Impl;

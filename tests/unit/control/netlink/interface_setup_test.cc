@@ -27,6 +27,20 @@ class SetupInNamespace : public NetworkNamespaceTest {
     ASSERT_TRUE(setup) << setup.error();
     setup_ = std::move(*setup);
   }
+  // A route by hand whose gateway was reached by an address that is gone; then the link loses all.
+  void lose_a_route_that_cannot_come_back() {
+    setup_->set({settings_});
+    ASSERT_TRUE(all_there());
+    run("ip address add 172.16.5.2/24 dev lan; ip route add 203.0.113.0/24 via 172.16.5.1");
+    ASSERT_TRUE(
+        until([this] { return mirrored("172.16.5.2") && mirrored_route("203.0.113.0/24"); }));
+    run("ip address del 172.16.5.2/24 dev lan");
+    ASSERT_TRUE(until([this] { return !mirrored("172.16.5.2"); }));
+    ASSERT_TRUE(on_tap("203.0.113.0/24"));
+    run("ip link set lan down; ip link set lan up");
+    ASSERT_TRUE(until([this] { return on_tap("198.51.100.0/24") && !told_.empty(); }));
+    EXPECT_THAT(told_.back(), HasSubstr("route 203.0.113.0/24 via 172.16.5.1: "));
+  }
   static void make_tap() { run("ip tuntap add lan mode tap"); }
 
   [[nodiscard]] bool on_tap(const std::string& text) const {
@@ -177,6 +191,40 @@ TEST_F(SetupInNamespace, DoesNotPutBackWhatAnOperatorTookAway) {
       until([this] { return !mirrored("192.0.2.77") && !mirrored_route("203.0.113.0/24"); }));
   run("ip link set lan down; ip link set lan up");
   ASSERT_TRUE(until([this] { return on_tap("2001:db8:9::1/64") && on_tap("198.51.100.0/24"); }));
+  EXPECT_FALSE(on_tap("192.0.2.77"));
+  EXPECT_FALSE(on_tap("203.0.113.0/24"));
+}
+
+TEST_F(SetupInNamespace, DoesNotGiveUpRestoringBecauseTheKernelHasMuchNews) {
+  lose_a_route_that_cannot_come_back();
+  for (int i = 1; i <= 12; ++i) {
+    const auto address = fmt::format("10.0.0.{}", 100 + i);
+    run("ip address add " + address + "/32 dev wan");
+    ASSERT_TRUE(until([&] { return mirrored(address.c_str()); }));
+  }
+  run("ip address add 172.16.5.2/24 dev lan");
+  EXPECT_TRUE(until([this] { return on_tap("203.0.113.0/24 via 172.16.5.1"); }));
+  EXPECT_TRUE(until([this] { return setup_->problems().empty(); }));
+}
+
+TEST_F(SetupInNamespace, SaysWhenItGivesUpRestoringAndFollowsTheLinkAgain) {
+  using namespace std::chrono_literals;
+  auto hasty = InterfaceSetup::open(
+      io_, *mirror_, [this](const std::string& problem) { told_.push_back(problem); },
+      {.first = 5ms, .longest = 20ms, .give_up_after = 60ms});
+  ASSERT_TRUE(hasty);
+  setup_ = std::move(*hasty);
+  lose_a_route_that_cannot_come_back();
+  EXPECT_TRUE(
+      until([this] { return told_.back().find("not tried any more") != std::string::npos; }));
+  EXPECT_TRUE(until([this] { return setup_->problems().empty(); }));
+  // What is taken away from now on is taken away by somebody, and not put back.
+  run("ip address add 192.0.2.77/32 dev lan");
+  ASSERT_TRUE(until([this] { return mirrored("192.0.2.77"); }));
+  run("ip address del 192.0.2.77/32 dev lan");
+  ASSERT_TRUE(until([this] { return !mirrored("192.0.2.77"); }));
+  run("ip link set lan down; ip link set lan up");
+  ASSERT_TRUE(until([this] { return on_tap("198.51.100.0/24") && mirrored("2001:db8:9::1"); }));
   EXPECT_FALSE(on_tap("192.0.2.77"));
   EXPECT_FALSE(on_tap("203.0.113.0/24"));
 }

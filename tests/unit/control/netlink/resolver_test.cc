@@ -1,5 +1,7 @@
 #include "control/netlink/resolver.h"
 
+#include <gmock/gmock.h>
+
 #include "control/netlink/neighbor_memory.h"
 #include "tests/unit/control/netlink/network_namespace.h"
 
@@ -28,6 +30,7 @@ class ResolverInNamespace : public NetworkNamespaceTest {
       complete_ = true;
     });
     auto resolver = Resolver::open(io_, *mirror_,
+                                   [this](const std::string& problem) { told_.push_back(problem); },
                                    {.known = milliseconds(200), .unanswered = milliseconds(1000)});
     ASSERT_TRUE(resolver) << resolver.error();
     resolver_ = std::move(*resolver);
@@ -45,6 +48,7 @@ class ResolverInNamespace : public NetworkNamespaceTest {
     return remembered(address).state == NeighborState::kFailed;
   }
 
+  std::vector<std::string> told_;
   NeighborMemory memory_;
   bool complete_ = false;
   std::unique_ptr<Mirror> mirror_;
@@ -112,6 +116,29 @@ TEST_F(ResolverInNamespace, AKnownMacOutlivesTheKernelsEntryUntilTheNeighbourFai
   in_peer("ip address flush dev peer");
   resolver_->keep_fresh({{"wan", ip("10.0.0.2")}});
   EXPECT_TRUE(until([&] { return failed("10.0.0.2"); }));
+}
+
+TEST_F(ResolverInNamespace, TellsOnceThatTheKernelCannotAskAndGoesOn) {
+  // A link without IPv6 has no room for such neighbours; a full table refuses in the same way.
+  run("sysctl -qw net.ipv6.conf.wan.disable_ipv6=1");
+  std::set<NextHop> neighbors;
+  for (const char* address : {"2001:db8::2", "2001:db8::3", "2001:db8::4"}) {
+    neighbors.insert({"wan", ip(address)});
+  }
+  resolver_->keep_fresh(neighbors);
+  ASSERT_TRUE(until([&] { return !told_.empty(); }));
+  EXPECT_THAT(told_.front(), testing::HasSubstr("neighbor 2001:db8::"));
+  EXPECT_FALSE(resolver_->trouble().empty());
+  neighbors.insert({"wan", ip("10.0.0.2")});
+  resolver_->keep_fresh(neighbors);
+  EXPECT_TRUE(until([&] { return remembered("10.0.0.2").state == NeighborState::kKnown; }));
+  EXPECT_EQ(told_.size(), 1U);
+  resolver_->keep_fresh({});
+  run("sysctl -qw net.ipv6.conf.wan.disable_ipv6=0");
+  EXPECT_TRUE(until([&] {
+    (void)resolver_->ask({"wan", ip("10.0.0.9")});
+    return resolver_->trouble().empty();
+  }));
 }
 
 TEST_F(ResolverInNamespace, RefusesWhatCannotBeANeighbour) {
