@@ -12,6 +12,7 @@
 
 #include "control/daemon/daemon.h"
 #include "control/daemon/log_level.h"
+#include "control/daemon/open_files.h"
 
 namespace ballast::control {
 namespace {
@@ -56,16 +57,24 @@ int run(const std::string& file, bool check_only) {
   boost::asio::io_context loop;
   int status = EXIT_SUCCESS;
   boost::asio::signal_set signals(loop, SIGINT, SIGTERM, SIGHUP);
-  auto daemon = Daemon::start(loop, file, std::move(*loaded), [&loop, &status] {
-    status = kFenced;
-    loop.stop();
-  });
+  const uint64_t open_files = raise_open_files();
+  const uint32_t checks = checks_at_once(open_files);
+  auto daemon = Daemon::start(loop,
+                              {.file = file,
+                               .checks_at_once = checks,
+                               .on_fenced =
+                                   [&loop, &status] {
+                                     status = kFenced;
+                                     loop.stop();
+                                   }},
+                              std::move(*loaded));
   if (!daemon) {
     fmt::print(stderr, "ballastd: {}\n", daemon.error());
     return kRefused;
   }
   wait_for_signals(signals, loop, **daemon);
   spdlog::info("started: version {} file {}", BALLAST_VERSION, file);
+  spdlog::info("limit of open files: {}: at most {} checks of servers at once", open_files, checks);
   loop.run();
   return status;
 }

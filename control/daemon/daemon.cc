@@ -24,32 +24,32 @@ constexpr std::string_view kModeCapability = "mode/";
 }  // namespace
 
 tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io_context& loop,
-                                                                 std::string file,
-                                                                 LoadedConfiguration loaded,
-                                                                 std::function<void()> on_fenced) {
-  std::unique_ptr<Daemon> daemon(new Daemon(loop, std::move(file), std::move(loaded)));
+                                                                 DaemonOptions options,
+                                                                 LoadedConfiguration loaded) {
+  std::unique_ptr<Daemon> daemon(new Daemon(loop, std::move(options.file), std::move(loaded)));
   Daemon& self = *daemon;
 
   // First of all the door: a second ballastd must not get as far as the dataplane.
   make_folder_of(self.configuration_.daemon.control_socket);
-  ControlServerOptions options;
-  options.path = self.configuration_.daemon.control_socket;
-  options.log = [](const std::string& line) { spdlog::info("api: {}", line); };
-  auto server = ControlServer::listen(loop, self, options);
+  ControlServerOptions door;
+  door.path = self.configuration_.daemon.control_socket;
+  door.log = [](const std::string& line) { spdlog::info("api: {}", line); };
+  auto server = ControlServer::listen(loop, self, door);
   if (!server) {
     return tl::unexpected(server.error());
   }
   self.control_server_.emplace(std::move(*server));
 
   self.link_ = std::make_unique<DataplaneLink>(loop, self.configuration_.daemon.dataplane_socket,
-                                               self.link_callbacks(std::move(on_fenced)));
+                                               self.link_callbacks(std::move(options.on_fenced)));
   auto kernel = KernelPart::open(loop, self.configuration_, *self.link_,
                                  [&self] { self.start_telling_when_ready(); });
   if (!kernel) {
     return tl::unexpected(kernel.error());
   }
   self.kernel_ = std::move(*kernel);
-  self.servers_ = std::make_unique<ServersPart>(loop, self.configuration_, *self.link_);
+  self.servers_ =
+      std::make_unique<ServersPart>(loop, self.configuration_, *self.link_, options.checks_at_once);
   self.statistics_ = std::make_unique<StatisticsReader>(loop, *self.link_);
   return daemon;
 }

@@ -43,14 +43,19 @@ class io_context;
 
 namespace ballast::control {
 
+struct DaemonOptions {
+  std::string file;              // ballast.toml, to be read again by a reload
+  uint32_t checks_at_once = 64;  // of servers, at most
+  // Another ballastd has taken the dataplane over: this one can do nothing any more and should end.
+  std::function<void()> on_fenced;
+};
+
 class Daemon : private ControlHandler {
  public:
-  // `loop` outlives the daemon. `on_fenced` is called when another ballastd has taken the dataplane
-  // over: this one can do nothing any more and should end. An error is a sentence for the operator.
+  // `loop` outlives the daemon. An error is a sentence for the operator.
   static tl::expected<std::unique_ptr<Daemon>, std::string> start(boost::asio::io_context& loop,
-                                                                  std::string file,
-                                                                  LoadedConfiguration loaded,
-                                                                  std::function<void()> on_fenced);
+                                                                  DaemonOptions options,
+                                                                  LoadedConfiguration loaded);
   ~Daemon() override;
 
   // Reads the file again, as SIGHUP asks for; the log says what came of it.

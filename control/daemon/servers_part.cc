@@ -12,8 +12,8 @@
 namespace ballast::control {
 
 ServersPart::ServersPart(boost::asio::io_context& loop, const Configuration& configuration,
-                         DataplaneLink& link)
-    : loop_(loop), configuration_(configuration), link_(link) {}
+                         DataplaneLink& link, uint32_t checks_at_once)
+    : loop_(loop), configuration_(configuration), link_(link), checks_at_once_(checks_at_once) {}
 
 ServersPart::~ServersPart() = default;
 
@@ -28,7 +28,9 @@ void ServersPart::adopt(ServerConditions known) {
 void ServersPart::start_checks() {
   if (!monitor_) {
     monitor_ = std::make_unique<healthcheck::Monitor>(
-        loop_, healthcheck::MonitorOptions{.seed = std::random_device{}()},
+        loop_,
+        healthcheck::MonitorOptions{.max_in_flight = checks_at_once_,
+                                    .seed = std::random_device{}()},
         [this](const healthcheck::Flip& flip) { on_flip(flip); });
     set_targets();
   }

@@ -30,7 +30,7 @@ class ServersPart {
   // `configuration` is the one in force, and changes in place; it, `loop` and `link` outlive the
   // part.
   ServersPart(boost::asio::io_context& loop, const Configuration& configuration,
-              DataplaneLink& link);
+              DataplaneLink& link, uint32_t checks_at_once);
   ~ServersPart();
   ServersPart(const ServersPart&) = delete;
   ServersPart& operator=(const ServersPart&) = delete;
@@ -57,6 +57,7 @@ class ServersPart {
   boost::asio::io_context& loop_;
   const Configuration& configuration_;
   DataplaneLink& link_;
+  const uint32_t checks_at_once_;
   ServerConditions conditions_;
   std::map<std::string, ServerId> ids_;  // by the monitor's key
   std::unique_ptr<healthcheck::Monitor> monitor_;
