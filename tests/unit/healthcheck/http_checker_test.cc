@@ -1,11 +1,8 @@
 #include "healthcheck/http_checker.h"
 
-#include <optional>
-
 #include <gmock/gmock.h>
 
-#include "healthcheck/checker_list.h"
-#include "tests/unit/healthcheck/test_server.h"
+#include "tests/unit/healthcheck/checker_fixture.h"
 
 namespace ballast::healthcheck {
 namespace {
@@ -14,35 +11,9 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
-CheckRequest request(uint16_t port, std::chrono::milliseconds timeout = 10s) {
-  CheckRequest request{kLoopback4, port, {}};
-  request.settings.type = CheckType::kHttp;
-  request.settings.timeout = timeout;
-  return request;
-}
+using HttpCheckerTest = CheckerTest<CheckType::kHttp>;
 
-CheckResult check(boost::asio::io_context& loop, const CheckRequest& request) {
-  std::optional<CheckResult> result;
-  const auto checker = make_checker(loop, request);
-  checker->start([&](CheckResult got) { result = std::move(got); });
-  EXPECT_FALSE(result) << "the result came from inside start()";
-  EXPECT_TRUE(run_until(loop, [&] { return result.has_value(); }));
-  return result.value_or(CheckResult{});
-}
-
-CheckResult check_against(TestServer::Script script, std::chrono::milliseconds timeout = 10s) {
-  boost::asio::io_context loop;
-  const TestServer server(loop, std::move(script));
-  return check(loop, request(server.port(), timeout));
-}
-
-TestServer::Script answering(std::string text) {
-  TestServer::Script script;
-  script.answer = std::move(text);
-  return script;
-}
-
-TEST(HttpChecker, SendsExactlyTheRequestThatWasAskedFor) {
+TEST_F(HttpCheckerTest, SendsExactlyTheRequestThatWasAskedFor) {
   CheckRequest asked = request(80);
   EXPECT_THAT(http_request_text(asked),
               ::testing::MatchesRegex("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: "
@@ -58,21 +29,20 @@ TEST(HttpChecker, SendsExactlyTheRequestThatWasAskedFor) {
   EXPECT_THAT(http_request_text(asked), StartsWith("POST /healthz?full=1 HTTP/1.1\r\n"));
   EXPECT_THAT(http_request_text(asked), HasSubstr("\r\nHost: www.example.com\r\n"));
   EXPECT_THAT(http_request_text(asked), HasSubstr("\r\nContent-Length: 0\r\n"));
-  boost::asio::io_context loop;
-  const TestServer server(loop, answering("HTTP/1.1 200 OK\r\n\r\n"));
+  const TestServer server(loop_, answering("HTTP/1.1 200 OK\r\n\r\n"));
   asked = request(server.port());
-  EXPECT_EQ(check(loop, asked).verdict, Verdict::kHealthy);
+  EXPECT_EQ(check(asked).verdict, Verdict::kHealthy);
   EXPECT_EQ(server.last_request(), http_request_text(asked));
 }
 
-TEST(HttpChecker, JudgesByTheStatus) {
+TEST_F(HttpCheckerTest, JudgesByTheStatus) {
   EXPECT_EQ(check_against(answering("HTTP/1.1 200 OK\r\n\r\n")),
             (CheckResult{Verdict::kHealthy, "HTTP status 200"}));
   EXPECT_EQ(check_against(answering("HTTP/1.1 503 Service Unavailable\r\n\r\n")),
             (CheckResult{Verdict::kUnhealthy, "HTTP status 503, expected 200-299"}));
 }
 
-TEST(HttpChecker, DoesNotWaitForTheBody) {
+TEST_F(HttpCheckerTest, DoesNotWaitForTheBody) {
   TestServer::Script script = answering("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nsome");
   script.closes = false;
   EXPECT_EQ(check_against(script).verdict, Verdict::kHealthy);
@@ -82,13 +52,13 @@ TEST(HttpChecker, DoesNotWaitForTheBody) {
   EXPECT_EQ(check_against(script).verdict, Verdict::kHealthy);
 }
 
-TEST(HttpChecker, PutsSlowPiecesTogether) {
+TEST_F(HttpCheckerTest, PutsSlowPiecesTogether) {
   TestServer::Script script = answering("HTTP/1.1 200 OK\r\nServer: x\r\n\r\n");
   script.piece = 1;
   EXPECT_EQ(check_against(script).verdict, Verdict::kHealthy);
 }
 
-TEST(HttpChecker, EndsASlowDripAtTheTimeoutForTheWhole) {
+TEST_F(HttpCheckerTest, EndsASlowDripAtTheTimeoutForTheWhole) {
   TestServer::Script script = answering("HTTP/1.1 200 OK\r\n" + std::string(10'000, 'x'));
   script.piece = 1;
   script.pause = 5ms;
@@ -99,17 +69,16 @@ TEST(HttpChecker, EndsASlowDripAtTheTimeoutForTheWhole) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
 }
 
-TEST(HttpChecker, TimesOutOnSilence) {
+TEST_F(HttpCheckerTest, TimesOutOnSilence) {
   TestServer::Script script;
   script.closes = false;
   EXPECT_EQ(check_against(script, 20ms).text,
             "timed out after 20 ms while waiting for the response header");
-  boost::asio::io_context loop;
-  const SilentPort port(loop);
-  EXPECT_EQ(check(loop, request(port.port(), 20ms)).text, "timed out after 20 ms while connecting");
+  const SilentPort port(loop_);
+  EXPECT_EQ(check(request(port.port(), 20ms)).text, "timed out after 20 ms while connecting");
 }
 
-TEST(HttpChecker, SaysHowAConnectionEnded) {
+TEST_F(HttpCheckerTest, SaysHowAConnectionEnded) {
   EXPECT_EQ(check_against(answering("")).text, "connection closed without a response");
   EXPECT_EQ(check_against(answering("HTTP/1.1 200 OK\r\nServ")).text,
             "connection closed inside the response header");
@@ -119,34 +88,21 @@ TEST(HttpChecker, SaysHowAConnectionEnded) {
             "connection reset by the server while waiting for the response header");
   script.reads = false;
   EXPECT_EQ(check_against(script).verdict, Verdict::kUnhealthy);
-  boost::asio::io_context loop;
-  const RefusingPort port(loop);
-  EXPECT_EQ(check(loop, request(port.port())).text, "connection refused");
+  const RefusingPort port(loop_);
+  EXPECT_EQ(check(request(port.port())).text, "connection refused");
 }
 
-TEST(HttpChecker, RefusesGarbageAndHugeHeaders) {
+TEST_F(HttpCheckerTest, RefusesGarbageAndHugeHeaders) {
   EXPECT_THAT(check_against(answering("220 mail.example.com ESMTP\r\n")).text,
               StartsWith("not an HTTP/1 response: it begins with \"220 mail"));
   EXPECT_EQ(check_against(answering("HTTP/1.1 200 OK\r\nA: " + std::string(100'000, 'a'))).text,
             "response header is larger than 16 KiB");
 }
 
-TEST(HttpChecker, CallsNobodyAfterItIsDestroyedAtAnyStep) {
-  boost::asio::io_context loop;
-  const TestServer server(loop, answering("HTTP/1.1 200 OK\r\n\r\n"));
+TEST_F(HttpCheckerTest, CallsNobodyAfterItIsDestroyedAtAnyStep) {
+  const TestServer server(loop_, answering("HTTP/1.1 200 OK\r\n\r\n"));
   for (int steps = 0; steps < 12; ++steps) {
-    bool called = false;
-    auto checker = make_checker(loop, request(server.port(), 5s));
-    checker->start([&](const CheckResult&) { called = true; });
-    for (int step = 0; step < steps && !called; ++step) {
-      loop.run_one_for(20ms);
-      loop.restart();
-    }
-    const bool before = called;
-    checker.reset();
-    loop.run_for(5ms);
-    loop.restart();
-    EXPECT_EQ(called, before);
+    EXPECT_FALSE(calls_after_its_end(request(server.port(), 5s), steps));
   }
 }
 

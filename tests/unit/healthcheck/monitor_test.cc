@@ -5,9 +5,8 @@
 #include <random>
 
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 
-#include "tests/unit/healthcheck/test_server.h"
+#include "tests/unit/healthcheck/checker_fixture.h"
 
 namespace ballast::healthcheck {
 namespace {
@@ -265,13 +264,11 @@ TEST_F(MonitorTest, HoldsNoLackOfFileDescriptorsAgainstServers) {
   up.initial = Health::kUp;
   up.settings.fall = 1;
   monitor->set_targets({up});
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  rlimit none = before;
-  none.rlim_cur = 3;
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  const bool ran = run_for_checks(10);
-  ::setrlimit(RLIMIT_NOFILE, &before);
+  bool ran = false;
+  {
+    const NoFileDescriptors none;
+    ran = run_for_checks(10);
+  }
   ASSERT_TRUE(ran);
   EXPECT_TRUE(flips.empty());
   EXPECT_GE(monitor->counters().inconclusive, 10U);
