@@ -5,15 +5,14 @@
 // since a table of numbers would compete for the cache. Its cost and that of building the key are
 // in every figure; FlowOrder shows them.
 #include <array>
-#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <memory>
-#include <numeric>
 
 #include <benchmark/benchmark.h>
 
 #include "dataplane/connection/connection_table.h"
+#include "tests/bench/flow_keys.h"
+#include "tests/bench/flow_order.h"
 
 namespace ballast {
 namespace {
@@ -23,43 +22,9 @@ constexpr Seconds32 kNow = 1000;
 constexpr FlowHashKey kHashKey{{0x9ae16a3b2f90404f, 0xc949d7c7509e6557, 0xff51afd7ed558ccd,
                                 0xc4ceb9fe1a85ec53, 0x87c37b91114253d5, 0x4cf5ad432745937f}};
 
-// tcp 10.x.y.z:p -> 192.0.2.1:443 in the form of its five words. Only the two that differ from flow
-// to flow are written, each as a whole: a key put together of smaller or wider pieces makes the
-// hash wait for its stores.
-class FlowMaker {
- public:
-  FlowMaker() {
-    blank_.client = IpAddress::v4({10, 0, 0, 0});
-    blank_.vip = IpAddress::v4({192, 0, 2, 1});
-    blank_.vip_port = Big16::from_host(443);
-    blank_.protocol = IpProtocol::kTcp;
-    std::memcpy(&client_, word(blank_, 1), sizeof(client_));
-    std::memcpy(&ports_, word(blank_, 4), sizeof(ports_));
-  }
+using bench::FlowMaker;
+using bench::FlowOrder;
 
-  // `key` has been a flow of this maker before, or is blank().
-  void change(FlowKey& key, uint32_t number) const {
-    const uint64_t client = client_ | uint64_t{__builtin_bswap32(number / 32)} << 32;
-    const uint64_t ports = ports_ | __builtin_bswap16(static_cast<uint16_t>(32768 + number % 32));
-    std::memcpy(word(key, 1), &client, sizeof(client));
-    std::memcpy(word(key, 4), &ports, sizeof(ports));
-  }
-  [[nodiscard]] const FlowKey& blank() const { return blank_; }
-  [[nodiscard]] FlowKey operator()(uint32_t number) const {
-    FlowKey key = blank_;
-    change(key, number);
-    return key;
-  }
-
- private:
-  static unsigned char* word(FlowKey& key, size_t number) {
-    return reinterpret_cast<unsigned char*>(&key) + number * sizeof(uint64_t);
-  }
-
-  FlowKey blank_;
-  uint64_t client_ = 0;
-  uint64_t ports_ = 0;
-};
 const FlowMaker flow;
 
 // The keys and probes of one burst.
@@ -68,29 +33,6 @@ struct Burst {
 
   std::array<FlowKey, kBurst> keys;
   std::array<ConnectionTable::Probe, kBurst> probes;
-};
-
-// The numbers 0..count-1, each once, far apart from one to the next: i * step modulo count.
-class Permutation {
- public:
-  explicit Permutation(uint32_t count)
-      : count_(count), step_(static_cast<uint32_t>(uint64_t{count} * 0x9e3779b1U >> 32)) {
-    while (std::gcd(step_, count_) != 1) {
-      ++step_;
-    }
-  }
-
-  uint32_t next() {
-    const uint32_t result = at_;
-    at_ += step_;
-    at_ = at_ < count_ ? at_ : at_ - count_;
-    return result;
-  }
-
- private:
-  uint32_t count_;
-  uint32_t step_;
-  uint32_t at_ = 0;
 };
 
 std::unique_ptr<ConnectionTable> make_table(uint32_t trusted, uint32_t untrusted) {
@@ -113,7 +55,7 @@ bool establish(ConnectionTable& table, uint32_t number) {
 
 void flow_order(benchmark::State& state) {
   const auto flows = static_cast<uint32_t>(state.range(0));
-  Permutation permutation(flows);
+  FlowOrder permutation(flows);
   Burst burst;
   for (auto _ : state) {
     for (FlowKey& key : burst.keys) {
@@ -135,7 +77,7 @@ void burst_lookup(benchmark::State& state) {
       return state.SkipWithError("a flow found no place");
     }
   }
-  Permutation permutation(flows);
+  FlowOrder permutation(flows);
   Burst burst;
   uint64_t missed = 0;
   Seconds32 now = kNow;
@@ -173,7 +115,7 @@ void burst_miss(benchmark::State& state) {
       return state.SkipWithError("a flow found no place");
     }
   }
-  Permutation permutation(flows);
+  FlowOrder permutation(flows);
   Burst burst;
   for (auto _ : state) {
     for (size_t i = 0; i < kBurst; ++i) {
@@ -194,7 +136,7 @@ void burst_miss(benchmark::State& state) {
 void insert_up_to(benchmark::State& state) {
   const auto flows = static_cast<uint32_t>(state.range(0));
   const auto table = make_table(flows / 4, flows);
-  Permutation permutation(flows);
+  FlowOrder permutation(flows);
   const auto fill = [&] {
     for (uint32_t number = 0; number < flows; ++number) {
       Connection* connection = table->insert(flow(permutation.next()), kNow);
