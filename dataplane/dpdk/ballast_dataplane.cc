@@ -149,9 +149,12 @@ int run(const CommandLine& line) {
   if (mkdir(settings->runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
     return fail(fmt::format("runtime_dir {}: {}", settings->runtime_dir, std::strerror(errno)));
   }
-  // It means "reload" to ballastd; here nothing reloads.
-  if (std::signal(SIGHUP, SIG_IGN) == SIG_ERR) {
-    return fail("cannot ignore SIGHUP");
+  // SIGHUP means "reload" to ballastd; here nothing reloads. SIGPIPE would end us when the driver
+  // of virtio_user says farewell to a peer that has gone.
+  for (const int number : {SIGHUP, SIGPIPE}) {
+    if (std::signal(number, SIG_IGN) == SIG_ERR) {
+      return fail(fmt::format("cannot ignore signal {}", number));
+    }
   }
   const Devices devices = devices_of(*settings);
   if (const auto done = make_room_for_sockets(*settings, devices); !done) {
