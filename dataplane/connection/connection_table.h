@@ -151,11 +151,13 @@ class ConnectionTable {
   Block<T> take_block(TableMemory& memory, size_t count);
 
   static bool same_key(const FlowKey& a, const FlowKey& b) {
-    uint64_t x[5];
-    uint64_t y[5];
-    __builtin_memcpy(x, &a, sizeof(x));
-    __builtin_memcpy(y, &b, sizeof(y));
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
+    const IpAddress::Words client_a = a.client.words();
+    const IpAddress::Words client_b = b.client.words();
+    const IpAddress::Words vip_a = a.vip.words();
+    const IpAddress::Words vip_b = b.vip.words();
+    return ((client_a.first ^ client_b.first) | (client_a.second ^ client_b.second) |
+            (vip_a.first ^ vip_b.first) | (vip_a.second ^ vip_b.second) |
+            (a.ports_and_protocol() ^ b.ports_and_protocol())) == 0;
   }
   Connection* find(const FlowKey& key, uint64_t hash) {
     const ConnectionIndex found = index_.find(

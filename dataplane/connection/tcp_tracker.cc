@@ -14,7 +14,7 @@
 
 #include <array>
 
-#include "dataplane/packet/parser.h"
+#include "dataplane/packet/tcp_flags.h"
 
 namespace ballast {
 namespace {

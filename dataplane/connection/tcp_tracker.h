@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "dataplane/connection/timeouts.h"
+#include "dataplane/packet/tcp_flags.h"
 
 namespace ballast {
 
@@ -20,6 +21,13 @@ enum class TcpDirection : uint8_t {
 // The state after a segment with these flags (TcpFlag). A segment without any of RST, SYN, FIN, ACK
 // changes nothing.
 ConnectionState next_tcp_state(ConnectionState state, uint8_t flags, TcpDirection direction);
+
+// Whether a packet with these flags surely leaves the state as it is, in either direction: a segment
+// of an established connection that opens and closes nothing, and a datagram, which has no flags.
+constexpr bool keeps_state(ConnectionState state, uint8_t flags) {
+  return (state == ConnectionState::kEstablished || state == ConnectionState::kUdp) &&
+         (flags & (kSyn | kFin | kRst)) == 0;
+}
 
 // Whether a segment without SYN that begins at `sequence` continues a client's half whose SYN had
 // `next_sequence - 1`: within one unscaled window (65535) behind it, RFC 9293 section 3.4's

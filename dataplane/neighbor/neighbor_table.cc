@@ -1,7 +1,6 @@
 #include "dataplane/neighbor/neighbor_table.h"
 
 #include <cassert>
-#include <cstring>
 
 namespace ballast {
 
@@ -38,7 +37,7 @@ NeighborIndex NeighborTable::find(PortIndex port, const IpAddress& address) cons
 
 void NeighborTable::set(NeighborIndex neighbor, const Neighbor& value) {
   assert(neighbor != kNoNeighbor && index(neighbor) <= capacity_);
-  words_[index(neighbor)].store(pack(value), std::memory_order_relaxed);
+  words_[index(neighbor)].store(std::bit_cast<uint64_t>(value), std::memory_order_relaxed);
 }
 
 void NeighborTable::release(NeighborIndex neighbor) {
@@ -47,13 +46,6 @@ void NeighborTable::release(NeighborIndex neighbor) {
   keys_[index(neighbor)] = {};
   set(neighbor, {});
   free_.push_back(index(neighbor));
-}
-
-// The MAC in the first six bytes of the word, the state in the last.
-uint64_t NeighborTable::pack(const Neighbor& value) {
-  uint64_t word = 0;
-  std::memcpy(&word, value.mac.bytes().data(), value.mac.bytes().size());
-  return word | uint64_t{static_cast<uint8_t>(value.state)} << 56;
 }
 
 }  // namespace ballast

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -23,12 +24,16 @@ enum class NeighborState : uint8_t {
   kUnknown,    // nobody asked yet, or the kernel is still asking: packets wait
   kReachable,  // the MAC is known; used until it is replaced or the kernel says FAILED
   kFailed,     // the kernel gave up: packets are dropped
+  kOurs,       // its address or its MAC is one of this node: what is sent there would come back
 };
 
-struct Neighbor {
+// One word: it is stored, read and passed on as a whole.
+struct alignas(uint64_t) Neighbor {
   MacAddress mac;
   NeighborState state = NeighborState::kUnknown;
+  uint8_t unused = 0;
 };
+static_assert(sizeof(Neighbor) == sizeof(uint64_t));
 
 class NeighborTable {
  public:
@@ -51,20 +56,13 @@ class NeighborTable {
 
   // Any thread.
   [[nodiscard]] Neighbor get(NeighborIndex neighbor) const {
-    return unpack(words_[index(neighbor)].load(std::memory_order_relaxed));
+    return std::bit_cast<Neighbor>(words_[index(neighbor)].load(std::memory_order_relaxed));
   }
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
   [[nodiscard]] uint32_t size() const { return static_cast<uint32_t>(by_key_.size()); }
 
  private:
-  static uint64_t pack(const Neighbor& value);
-  static Neighbor unpack(uint64_t word) {
-    MacAddress::Bytes mac{};
-    __builtin_memcpy(mac.data(), &word, mac.size());
-    return {MacAddress(mac), static_cast<NeighborState>(word >> 56)};
-  }
-
   uint32_t capacity_;
   std::unique_ptr<std::atomic<uint64_t>[]> words_;
   std::vector<Key> keys_;

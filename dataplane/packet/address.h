@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -28,7 +29,7 @@ class IpAddress {
 
   static constexpr IpAddress v4(V4Bytes bytes) {
     return IpAddress(
-        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, bytes[0], bytes[1], bytes[2], bytes[3]});
+        std::bit_cast<V6Bytes>(Words{0, kMapped | uint64_t{std::bit_cast<uint32_t>(bytes)} << 32}));
   }
   static constexpr IpAddress v6(V6Bytes bytes) { return IpAddress(bytes); }
 
@@ -36,8 +37,8 @@ class IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
 
   [[nodiscard]] bool is_v4() const {
-    static constexpr std::array<uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return std::memcmp(bytes_.data(), kMapped.data(), kMapped.size()) == 0;
+    const Words all = words();
+    return (all.first | ((all.second & 0xffffffffU) ^ kMapped)) == 0;
   }
   [[nodiscard]] bool is_v6() const { return !is_v4(); }
   [[nodiscard]] Family family() const { return is_v4() ? Family::kIpv4 : Family::kIpv6; }
@@ -57,10 +58,36 @@ class IpAddress {
 
   [[nodiscard]] std::string to_string() const;
 
-  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  // The bytes as two words of the host, for hashing and comparing.
+  struct Words {
+    uint64_t first;
+    uint64_t second;
+  };
+  // Takes over another address word by word. On the packet path: an address that was just written
+  // as two words is then passed on in registers; read as 16 bytes, it would have to leave the
+  // store buffer first.
+  void set_words(const Words& words) {
+    std::memcpy(bytes_.data(), &words.first, sizeof(words.first));
+    std::memcpy(bytes_.data() + sizeof(words.first), &words.second, sizeof(words.second));
+  }
+  [[nodiscard]] Words words() const {
+    Words words;
+    std::memcpy(&words.first, bytes_.data(), sizeof(words.first));
+    std::memcpy(&words.second, bytes_.data() + sizeof(words.first), sizeof(words.second));
+    return words;
+  }
+
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    const Words x = a.words();
+    const Words y = b.words();
+    return ((x.first ^ y.first) | (x.second ^ y.second)) == 0;
+  }
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 
  private:
+  // The second word of an IPv4 address but for its four bytes: 00 00 ff ff in memory.
+  static constexpr uint64_t kMapped = 0xffff0000;
+
   explicit constexpr IpAddress(V6Bytes bytes) : bytes_(bytes) {}
 
   V6Bytes bytes_{};
@@ -103,9 +130,9 @@ class MacAddress {
     return (bytes_[0] & 1) != 0;
   }  // broadcast included
   [[nodiscard]] bool is_broadcast() const {
-    return bytes_ == Bytes{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    return *this == MacAddress({0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
   }
-  [[nodiscard]] bool is_zero() const { return bytes_ == Bytes{}; }
+  [[nodiscard]] bool is_zero() const { return *this == MacAddress{}; }
   // VRRP virtual router MAC, RFC 9568 section 7.3: 00-00-5E-00-01-XX or 00-00-5E-00-02-XX.
   [[nodiscard]] bool is_vrrp_virtual() const {
     return bytes_[0] == 0 && bytes_[1] == 0 && bytes_[2] == 0x5e && bytes_[3] == 0 &&
@@ -113,10 +140,26 @@ class MacAddress {
   }
   [[nodiscard]] std::string to_string() const;
 
-  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+  friend bool operator==(const MacAddress& a, const MacAddress& b) {
+    const Parts x = a.parts();
+    const Parts y = b.parts();
+    return ((x.first ^ y.first) | uint32_t{static_cast<uint16_t>(x.second ^ y.second)}) == 0;
+  }
   friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
 
  private:
+  // Four bytes and two: a comparison of six would be a call of the C library, on every packet.
+  struct Parts {
+    uint32_t first;
+    uint16_t second;
+  };
+  [[nodiscard]] Parts parts() const {
+    Parts result;
+    std::memcpy(&result.first, bytes_.data(), sizeof(result.first));
+    std::memcpy(&result.second, bytes_.data() + sizeof(result.first), sizeof(result.second));
+    return result;
+  }
+
   Bytes bytes_{};
 };
 static_assert(sizeof(MacAddress) == 6 && alignof(MacAddress) == 1);

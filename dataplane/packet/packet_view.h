@@ -15,8 +15,10 @@ namespace ballast {
 class PacketView {
  public:
   PacketView(uint8_t* data, size_t size, size_t frame_size)
-      : data_(data), size_(size), frame_size_(frame_size) {
-    assert(frame_size >= size);
+      : data_(data),
+        size_(static_cast<uint32_t>(size)),
+        frame_size_(static_cast<uint32_t>(frame_size)) {
+    assert(frame_size >= size && frame_size <= UINT32_MAX);
   }
   PacketView(uint8_t* data, size_t size) : PacketView(data, size, size) {}
 
@@ -35,8 +37,8 @@ class PacketView {
 
  private:
   uint8_t* data_;
-  size_t size_;
-  size_t frame_size_;
+  uint32_t size_;  // two words in all: a view is passed in registers
+  uint32_t frame_size_;
 };
 
 }  // namespace ballast

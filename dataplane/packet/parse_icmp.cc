@@ -124,6 +124,7 @@ DropReason parse_inner(const PacketView& frame, size_t offset, ParsedPacket& out
     return DropReason::kIcmpInner;
   }
   InnerPacket& inner = out.inner;
+  inner = InnerPacket{};
   inner.source = quoted.source;
   inner.destination = quoted.destination;
   inner.protocol = quoted.protocol;

@@ -4,22 +4,6 @@
 namespace ballast::parse_steps {
 namespace {
 
-// One bit for each of the 64 combinations of URG ACK PSH RST SYN FIN that no stack sends.
-constexpr uint64_t refused_tcp_flags() {
-  uint64_t refused = 0;
-  for (unsigned flags = 0; flags < 64; ++flags) {
-    const bool fin = (flags & kFin) != 0;
-    const bool syn = (flags & kSyn) != 0;
-    const bool rst = (flags & kRst) != 0;
-    if (flags == 0 || (syn && (fin || rst)) || (fin && rst)) {
-      refused |= uint64_t{1} << flags;
-    }
-  }
-  return refused;
-}
-
-constexpr uint8_t kNamedTcpFlags = kFin | kSyn | kRst | kPsh | kAck;
-
 // RFC 1858 section 3: a first fragment too short for its header hides the rest of it from every
 // filter.
 DropReason cut_off(const ParsedPacket& packet, DropReason whole) {
@@ -34,7 +18,6 @@ DropReason check_ports(Big16 source, Big16 destination, ParsedPacket& out) {
 }
 
 DropReason parse_tcp(const PacketView& frame, ParsedPacket& out) {
-  constexpr uint64_t kRefusedFlags = refused_tcp_flags();
   const size_t length = transport_length(out);
   const auto* tcp = frame.header_at<TcpHeader>(out.transport_offset);
   if (tcp == nullptr || length < sizeof(TcpHeader)) {
@@ -50,7 +33,7 @@ DropReason parse_tcp(const PacketView& frame, ParsedPacket& out) {
   if (header_length > frame.size() - out.transport_offset) {
     return DropReason::kTcpShort;  // the options lie in another segment of a chained frame
   }
-  if ((kRefusedFlags >> (tcp->flags & 0x3fU) & 1) != 0) {
+  if (are_refused_tcp_flags(tcp->flags)) {
     return DropReason::kTcpFlags;
   }
   out.tcp_flags = tcp->flags & kNamedTcpFlags;

@@ -68,7 +68,7 @@ DropReason parse_arp(const PacketView& frame, size_t offset, ParsedPacket& out) 
 }  // namespace parse_steps
 
 DropReason parse(PacketView frame, ParsedPacket& out) {
-  out = ParsedPacket{};
+  static_cast<ParsedHeaders&>(out) = ParsedHeaders{};
   const auto* ethernet = frame.header_at<EthernetHeader>(0);
   if (ethernet == nullptr) {
     return DropReason::kEthernetShort;

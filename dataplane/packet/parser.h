@@ -14,6 +14,7 @@
 #include "dataplane/packet/drop_reason.h"
 #include "dataplane/packet/flow_key.h"
 #include "dataplane/packet/packet_view.h"
+#include "dataplane/packet/tcp_flags.h"
 
 namespace ballast {
 
@@ -30,8 +31,6 @@ enum class PacketKind : uint8_t {
   kNotIp,              // any other EtherType (LLDP, STP, ...)
 };
 
-enum TcpFlag : uint8_t { kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10 };
-
 // The packet quoted by an ICMP error, as far as it must be present (its IP header and eight bytes).
 struct InnerPacket {
   IpAddress source;
@@ -46,7 +45,18 @@ struct InnerPacket {
   friend bool operator==(const InnerPacket&, const InnerPacket&) = default;
 };
 
-struct ParsedPacket {
+// What is known of every packet. One cache line: on the packet path it is cleared, filled and read
+// once for each packet.
+struct ParsedHeaders {
+  IpAddress source;  // of ARP: the sender's and the target's protocol address
+  IpAddress destination;
+  Big16 source_port;
+  Big16 destination_port;
+  uint16_t network_offset = 0;    // from the start of the frame
+  uint16_t transport_offset = 0;  // of the TCP, UDP, ICMP header; for other IP, of what follows
+  uint16_t network_length = 0;    // of the IP packet by its own header, without Ethernet padding
+  uint16_t payload_length = 0;    // bytes behind the TCP header, UDP header
+  uint16_t vlan_id = 0;           // of the outer tag
   PacketKind kind = PacketKind::kNotIp;
   Family family = Family::kIpv4;  // meaningful for every IP kind and ND; IPv4 for ARP
   IpProtocol protocol{};          // transport protocol, behind all extension headers
@@ -54,28 +64,26 @@ struct ParsedPacket {
   uint8_t ttl = 0;                // TTL or hop limit
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
+  uint8_t vlan_tags = 0;         // how many tags were skipped, 0..2
   bool fragment = false;         // any fragment, the first included
   bool multicast_frame = false;  // destination MAC is multicast or broadcast
-  uint8_t vlan_tags = 0;         // how many tags were skipped, 0..2
-  uint16_t vlan_id = 0;          // of the outer tag
-  uint16_t network_offset = 0;   // from the start of the frame
-  uint16_t transport_offset =
-      0;  // of the TCP, UDP, ICMP header; for other IP, of what follows the headers
-  uint16_t network_length =
-      0;  // IP packet's length by its own header; Ethernet padding is not in it
-  uint16_t payload_length = 0;  // bytes behind the TCP header, UDP header
-  Big16 source_port;
-  Big16 destination_port;
-  IpAddress source;  // of ARP: the sender's and the target's protocol address
-  IpAddress destination;
-  InnerPacket inner;
 
   // The flow of a packet that goes from a client to a VIP.
   [[nodiscard]] FlowKey flow_from_client() const {
     return {source, destination, source_port, destination_port, protocol};
   }
 
-  friend bool operator==(const ParsedPacket&, const ParsedPacket&) = default;
+  friend bool operator==(const ParsedHeaders&, const ParsedHeaders&) = default;
+};
+static_assert(sizeof(ParsedHeaders) <= 64);
+
+struct ParsedPacket : ParsedHeaders {
+  InnerPacket inner;  // of kIcmpError only; of any other kind parse() leaves it as it was
+
+  friend bool operator==(const ParsedPacket& a, const ParsedPacket& b) {
+    return static_cast<const ParsedHeaders&>(a) == static_cast<const ParsedHeaders&>(b) &&
+           (a.kind != PacketKind::kIcmpError || a.inner == b.inner);
+  }
 };
 
 // Parses the frame from its Ethernet header. On kNone `out` is complete; on any other reason `out`

@@ -3,7 +3,7 @@
 #include "dataplane/neighbor/echo_responder.h"
 #include "dataplane/neighbor/nd_responder.h"
 #include "dataplane/packet/wire.h"
-#include "dataplane/pipeline/pipeline.h"
+#include "dataplane/pipeline/admission.h"
 
 namespace ballast {
 namespace {
@@ -15,15 +15,6 @@ const EthernetHeader& ethernet_of(const Packet& packet) {
 
 FrameBuffer buffer_of(const Packet& packet) {
   return {.data = packet.data, .length = packet.size, .capacity = packet.capacity};
-}
-
-// Whether a NIC hashes this packet by the four-tuple of its flow. An ICMP error's flow is that of
-// the packet it quotes; fragments, the first included, and what has extension headers (which many
-// cards do not look behind) are hashed by their addresses alone.
-bool is_hashed_by_ports(const ParsedPacket& parsed) {
-  return parsed.kind == PacketKind::kTransport && !parsed.fragment &&
-         (parsed.family == Family::kIpv4 ||
-          parsed.transport_offset == parsed.network_offset + sizeof(Ipv6Header));
 }
 
 }  // namespace
@@ -128,6 +119,7 @@ void Pipeline::classify_ip(Packet& packet, Slot& slot) {
       return drop(packet, DropReason::kNotForUs);
     }
     slot.vip = local;
+    open_gate(packet, *local);
     return classify_for_vip(packet, slot);
   }
   if (frame_destination != port_mac) {
@@ -145,16 +137,15 @@ void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
   const ParsedPacket& parsed = slot.parsed;
   switch (parsed.kind) {
     case PacketKind::kTransport:
-      return enter_flow(packet, slot, parsed.flow_from_client());
+      return enter_client_flow(packet, slot);
     case PacketKind::kIcmpError:
       // The quoted packet went from the VIP to the client.
       if (!parsed.inner.has_ports) {
         return drop(packet, DropReason::kIcmpUnmatched);
       }
-      return enter_flow(
-          packet, slot,
-          FlowKey{parsed.inner.destination, parsed.inner.source, parsed.inner.destination_port,
-                  parsed.inner.source_port, parsed.inner.protocol});
+      slot.key = {parsed.inner.destination, parsed.inner.source, parsed.inner.destination_port,
+                  parsed.inner.source_port, parsed.inner.protocol};
+      return enter_flow(packet, slot);
     case PacketKind::kEchoRequest: {
       FrameBuffer frame = buffer_of(packet);
       const DropReason reason =
@@ -173,20 +164,10 @@ void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
   }
 }
 
-void Pipeline::enter_flow(Packet& packet, Slot& slot, const FlowKey& key) {
-  if (!packet.handed_over) {
-    const bool hash_is_of_flow = packet.has_rss_hash && is_hashed_by_ports(slot.parsed);
-    const WorkerIndex owner =
-        hash_is_of_flow ? around_.steering.owner(packet.rss_hash) : around_.steering.owner(key);
-    if (owner != worker_) {
-      packet.verdict = Verdict::kHandOver;
-      packet.owner = owner;
-      around_.counters.handed_over.add(1);
-      return;
-    }
-  }
-  slot.key = key;
-  slot.is_flow = true;
+// The next plain packet of this turn that comes the same way need not be looked at again.
+void Pipeline::open_gate(const Packet& packet, const LocalAddress& vip) {
+  gates_[gate_of(vip.address)] = {vip.address, &vip, ethernet_of(packet).destination,
+                                  packet.in_port, turn_};
 }
 
 }  // namespace ballast

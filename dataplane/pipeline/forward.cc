@@ -1,6 +1,4 @@
 // Flows: the connection, its server, the way there.
-#include <algorithm>
-
 #include "dataplane/connection/tcp_tracker.h"
 #include "dataplane/packet/wire.h"
 #include "dataplane/pipeline/pipeline.h"
@@ -22,24 +20,56 @@ bool is_first_segment(const ParsedPacket& parsed) {
 }  // namespace
 
 void Pipeline::forward(Packet& packet, Slot& slot) {
-  if (slot.parsed.kind == PacketKind::kIcmpError) {
-    return forward_icmp_error(packet, slot);
-  }
   Connection* connection = connections_.find(slot.key, slot.probe);
+  if (connection != nullptr && goes_on_as_it_is(*connection, slot.parsed)) [[likely]] {
+    connection->last_seen = now_;
+  } else {
+    connection = change(packet, slot, connection);
+    if (connection == nullptr) {
+      return;
+    }
+  }
+  send_to_server(packet, slot, connection->server);
+}
+
+// Whether nothing but the time of its last packet changes: nearly all packets.
+bool Pipeline::goes_on_as_it_is(const Connection& connection, const ParsedPacket& parsed) const {
+  return parsed.kind == PacketKind::kTransport && connection.trusted &&
+         keeps_state(connection.state, parsed.tcp_flags) &&
+         server_of(connection).accepts_connections;
+}
+
+// The connection as the packet leaves it, opened if it has to be; null with the packet decided.
+Connection* Pipeline::change(Packet& packet, Slot& slot, Connection* connection) {
+  if (slot.parsed.kind == PacketKind::kIcmpError) {
+    // It goes where the connection goes, and keeps none alive.
+    if (connection == nullptr) {
+      drop(packet, DropReason::kIcmpUnmatched);
+    }
+    return connection;
+  }
   if (connection != nullptr && is_closing(connection->state) && is_first_segment(slot.parsed)) {
     // A client that uses its port again is a new connection, to be scheduled anew.
     connections_.remove(*connection);
     connection = nullptr;
   }
   if (connection == nullptr) {
-    connection = open(packet, slot);
-    if (connection == nullptr) {
-      return;
-    }
-  } else if (!refresh(packet, slot, *connection)) {
-    return;
+    return open(packet, slot);
   }
-  send_to_server(packet, slot, connection->server);
+  if (const RealServer& server = server_of(*connection); !server.accepts_connections) {
+    const OnServerDown action =
+        server.service != nullptr ? server.service->on_server_down : OnServerDown::kReset;
+    if (action != OnServerDown::kKeep) {
+      return leave_server(packet, slot, *connection, action);
+    }
+  }
+  connection->last_seen = now_;
+  if (connection->key.protocol == IpProtocol::kTcp) {
+    track_tcp(packet, slot.parsed, *connection);
+  } else if (!connection->trusted) {
+    connections_.trust(*connection, now_);
+  }
+  return connection;
 }
 
 // A new connection, or null with the packet decided.
@@ -84,31 +114,15 @@ Connection* Pipeline::open(Packet& packet, Slot& slot) {
   return connection;
 }
 
-// Whether the packet of a known connection goes on; else it is decided.
-bool Pipeline::refresh(Packet& packet, Slot& slot, Connection& connection) {
-  const RealServer& server = snapshot_->servers[index(connection.server)];
-  if (!server.accepts_connections) {
-    const OnServerDown action =
-        server.service != nullptr ? server.service->on_server_down : OnServerDown::kReset;
-    if (action != OnServerDown::kKeep) {
-      const bool again = action == OnServerDown::kReschedule;
-      connections_.remove(connection);
-      Connection* fresh = again ? open(packet, slot) : nullptr;
-      if (fresh != nullptr) {
-        send_to_server(packet, slot, fresh->server);
-      } else if (!again) {
-        refuse(packet, slot, DropReason::kServerGone, RefuseAction::kAnswer);
-      }
-      return false;
-    }
+// Its server is removed or disabled: another one, or none with the packet refused.
+Connection* Pipeline::leave_server(Packet& packet, Slot& slot, Connection& connection,
+                                   OnServerDown action) {
+  connections_.remove(connection);
+  if (action == OnServerDown::kReschedule) {
+    return open(packet, slot);
   }
-  connection.last_seen = now_;
-  if (connection.key.protocol == IpProtocol::kTcp) {
-    track_tcp(packet, slot.parsed, connection);
-  } else if (!connection.trusted) {
-    connections_.trust(connection, now_);
-  }
-  return true;
+  refuse(packet, slot, DropReason::kServerGone, RefuseAction::kAnswer);
+  return nullptr;
 }
 
 void Pipeline::track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection) {
@@ -139,14 +153,6 @@ void Pipeline::set_state(Connection& connection, ConnectionState state) {
   connections_.arm(connection, now_);
 }
 
-void Pipeline::forward_icmp_error(Packet& packet, Slot& slot) {
-  const Connection* connection = connections_.find(slot.key, slot.probe);
-  if (connection == nullptr) {
-    return drop(packet, DropReason::kIcmpUnmatched);
-  }
-  send_to_server(packet, slot, connection->server);
-}
-
 void Pipeline::send_to_server(Packet& packet, const Slot& slot, ServerIndex server_index) {
   const RealServer& server = snapshot_->servers[index(server_index)];
   if (server.next_hop == kNoNeighbor) {
@@ -165,10 +171,16 @@ void Pipeline::send_to_server(Packet& packet, const Slot& slot, ServerIndex serv
 void Pipeline::send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop) {
   packet.out_port = out_port;
   const Neighbor neighbor = around_.neighbors.get(next_hop);
+  const PortState& port = snapshot_->ports[index(out_port)];
+  if (neighbor.state == NeighborState::kReachable && port.up) [[likely]] {
+    rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
+    packet.verdict = Verdict::kTransmit;
+    return;
+  }
   if (neighbor.state != NeighborState::kReachable) {
     around_.requests.need(next_hop, now_ns_);  // one that failed may have come back
   }
-  if (neighbor.state != NeighborState::kUnknown || !snapshot_->ports[index(out_port)].up) {
+  if (neighbor.state != NeighborState::kUnknown || !port.up) {
     return deliver(packet, neighbor);
   }
   if (!waiting_.admit(packet, next_hop, now_ns_)) {
@@ -187,9 +199,6 @@ void Pipeline::deliver(Packet& packet, const Neighbor& neighbor) {
   }
   switch (neighbor.state) {
     case NeighborState::kReachable:
-      if (is_ours(neighbor.mac)) {
-        return drop(packet, DropReason::kNextHopOurs);
-      }
       rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
       packet.verdict = Verdict::kTransmit;
       return;
@@ -197,12 +206,9 @@ void Pipeline::deliver(Packet& packet, const Neighbor& neighbor) {
       return drop(packet, DropReason::kNeighborTimeout);
     case NeighborState::kFailed:
       return drop(packet, DropReason::kNeighborFailed);
+    case NeighborState::kOurs:
+      return drop(packet, DropReason::kNextHopOurs);
   }
-}
-
-bool Pipeline::is_ours(const MacAddress& mac) const {
-  return std::find(snapshot_->own_macs.begin(), snapshot_->own_macs.end(), mac) !=
-         snapshot_->own_macs.end();
 }
 
 uint32_t Pipeline::timeout_of(const Connection& connection) const {

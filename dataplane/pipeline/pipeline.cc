@@ -1,8 +1,11 @@
 #include "dataplane/pipeline/pipeline.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "dataplane/api/lease_page.h"
+#include "dataplane/packet/plain_packet.h"
+#include "dataplane/pipeline/admission.h"
 
 namespace ballast {
 namespace {
@@ -35,6 +38,7 @@ Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings&
 
 void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   snapshot_ = &snapshot;
+  ++turn_;
   now_ns_ = now_ns;
   now_ = static_cast<Seconds32>(now_ns / kNsPerSecond);
   held_leases_ = around_.leases.held(now_ns, snapshot.lease_slots);
@@ -45,48 +49,44 @@ void Pipeline::process(std::span<Packet> burst, const ForwardingSnapshot& snapsh
   assert(burst.size() <= kMaxBurst);
   begin(snapshot, now_ns);
   around_.counters.packets.add(burst.size());
-  parse_all(burst);
-  classify_all(burst);
-  look_up_all(burst);
-  forward_all(burst);
+  admit_all(burst);
+  look_up_rest();
+  forward_all();
 }
 
-void Pipeline::parse_all(std::span<Packet> burst) {
+void Pipeline::admit_all(std::span<Packet> burst) {
+  flow_count_ = 0;
   for (size_t i = 0; i < burst.size(); ++i) {
-    burst[i].verdict = Verdict::kDrop;
-    burst[i].reason = parse(burst[i].view(), slots_[i].parsed);
-  }
-}
-
-void Pipeline::classify_all(std::span<Packet> burst) {
-  for (size_t i = 0; i < burst.size(); ++i) {
-    slots_[i].is_flow = false;
-    if (burst[i].reason == DropReason::kNone) {
-      classify(burst[i], slots_[i]);
+    Packet& packet = burst[i];
+    Slot& slot = slots_[i];
+    if (!parse_plain(packet.view(), slot.parsed)) [[unlikely]] {
+      admit_any(packet, slot);
+    } else if (const LocalAddress* vip = find_gate(packet, slot.parsed); vip != nullptr)
+        [[likely]] {
+      slot.vip = vip;
+      enter_client_flow(packet, slot);
     } else {
-      drop(burst[i], burst[i].reason);
+      packet.reason = DropReason::kNone;
+      classify(packet, slot);
     }
   }
 }
 
-void Pipeline::look_up_all(std::span<Packet> burst) {
-  for (size_t i = 0; i < burst.size(); ++i) {
-    if (slots_[i].is_flow) {
-      connections_.prefetch_bucket(slots_[i].key, slots_[i].probe);
-    }
-  }
-  for (size_t i = 0; i < burst.size(); ++i) {
-    if (slots_[i].is_flow) {
-      connections_.prefetch_entry(slots_[i].probe);
-    }
+void Pipeline::admit_any(Packet& packet, Slot& slot) {
+  const DropReason reason = parse(packet.view(), slot.parsed);
+  packet.reason = reason;
+  return reason == DropReason::kNone ? classify(packet, slot) : drop(packet, reason);
+}
+
+void Pipeline::look_up_rest() {
+  for (size_t i = flow_count_ - std::min(flow_count_, kLead); i < flow_count_; ++i) {
+    connections_.prefetch_entry(flows_[i].slot->probe);
   }
 }
 
-void Pipeline::forward_all(std::span<Packet> burst) {
-  for (size_t i = 0; i < burst.size(); ++i) {
-    if (slots_[i].is_flow) {
-      forward(burst[i], slots_[i]);
-    }
+void Pipeline::forward_all() {
+  for (const Flow& flow : std::span(flows_.data(), flow_count_)) {
+    forward(*flow.packet, *flow.slot);
   }
 }
 

@@ -4,7 +4,9 @@
 // Theory of operation
 //   process() takes a burst and leaves a verdict in every packet; whoever called it sends, hands
 //   over, punts or frees. The burst goes through the stages together, so that the memory of all its
-//   connections is on its way while the first is worked on. A Pipeline belongs to one worker:
+//   connections is on its way while the first is worked on: admission parses packet n and asks for
+//   its bucket, then reads the bucket of packet n - 8, which has arrived, and asks for its entry;
+//   when forwarding begins, the entries are there. A Pipeline belongs to one worker:
 //   nothing in it is shared, locked or allocated per packet. What it forwards by is the snapshot
 //   that every call brings along; what it remembers is its connection table.
 //
@@ -88,16 +90,40 @@ class Pipeline {
     FlowKey key;
     ConnectionTable::Probe probe;
     const LocalAddress* vip = nullptr;
-    bool is_flow = false;  // goes through the connection table
+  };
+  // Flows between asking memory for a bucket and reading it: as many as fill the time that memory
+  // takes. 8 and 16 cost the same, 4 is too few (docs/performance.md).
+  static constexpr size_t kLead = 8;
+  // A packet that goes through the connection table.
+  struct Flow {
+    Packet* packet;
+    Slot* slot;
   };
 
+  // A VIP that packets were let in for in this turn, by the way they came.
+  struct Gate {
+    IpAddress address;
+    const LocalAddress* vip = nullptr;
+    MacAddress frame_destination;
+    PortIndex port{};
+    uint64_t turn = 0;
+  };
+  static constexpr size_t kGates = 16;
+  [[nodiscard]] static size_t gate_of(const IpAddress& vip) { return vip.bytes()[15] % kGates; }
+
   // --- stages over the burst
-  void parse_all(std::span<Packet> burst);
-  void classify_all(std::span<Packet> burst);
-  void look_up_all(std::span<Packet> burst);
-  void forward_all(std::span<Packet> burst);
+  void admit_all(std::span<Packet> burst);  // parse, classify, steer, begin the lookups
+  void look_up_rest();                      // of the last flows: match tags, ask for entries
+  void forward_all();                       // connection, server, next hop, rewrite
+
+  // --- admission (admission.h): plain packets for a VIP that is known to be open
+  [[nodiscard]] const LocalAddress* find_gate(const Packet& packet,
+                                              const ParsedHeaders& parsed) const;
+  void enter_client_flow(Packet& packet, Slot& slot);
+  void enter_flow(Packet& packet, Slot& slot);
 
   // --- classify (classify.cc): whose packet is it
+  void admit_any(Packet& packet, Slot& slot);
   void classify(Packet& packet, Slot& slot);
   void classify_arp(Packet& packet, Slot& slot);
   void classify_neighbor_discovery(Packet& packet, Slot& slot);
@@ -105,7 +131,7 @@ class Pipeline {
                                     const std::optional<IpAddress>& target);
   void classify_ip(Packet& packet, Slot& slot);
   void classify_for_vip(Packet& packet, Slot& slot);
-  void enter_flow(Packet& packet, Slot& slot, const FlowKey& key);
+  void open_gate(const Packet& packet, const LocalAddress& vip);
   [[nodiscard]] bool reaches(const Packet& packet, const LocalAddress& vip) const;
   [[nodiscard]] bool holds(const LocalAddress& vip) const {
     return (held_leases_ >> static_cast<unsigned>(vip.lease) & 1) != 0;
@@ -116,15 +142,19 @@ class Pipeline {
 
   // --- forward (forward.cc): flows
   void forward(Packet& packet, Slot& slot);
+  [[nodiscard]] bool goes_on_as_it_is(const Connection& connection,
+                                      const ParsedPacket& parsed) const;
+  Connection* change(Packet& packet, Slot& slot, Connection* connection);
   Connection* open(Packet& packet, Slot& slot);
-  bool refresh(Packet& packet, Slot& slot, Connection& connection);
+  Connection* leave_server(Packet& packet, Slot& slot, Connection& connection, OnServerDown action);
   void track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection);
   void set_state(Connection& connection, ConnectionState state);
-  void forward_icmp_error(Packet& packet, Slot& slot);
   void send_to_server(Packet& packet, const Slot& slot, ServerIndex server);
   void send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop);
   void deliver(Packet& packet, const Neighbor& neighbor);
-  [[nodiscard]] bool is_ours(const MacAddress& mac) const;
+  [[nodiscard]] const RealServer& server_of(const Connection& connection) const {
+    return snapshot_->servers[index(connection.server)];
+  }
   [[nodiscard]] uint32_t timeout_of(const Connection& connection) const;
   void on_connection_end(const Connection& connection, ConnectionEnd end);
 
@@ -148,10 +178,14 @@ class Pipeline {
 
   // Of the burst under way.
   const ForwardingSnapshot* snapshot_ = nullptr;
+  uint64_t turn_ = 0;  // of the worker's loop, counted
   uint64_t now_ns_ = 0;
   Seconds32 now_ = 0;
   uint64_t held_leases_ = 0;
   std::array<Slot, kMaxBurst> slots_;
+  std::array<Flow, kMaxBurst> flows_;  // in order of arrival
+  size_t flow_count_ = 0;
+  std::array<Gate, kGates> gates_{};
 };
 
 }  // namespace ballast

@@ -36,9 +36,8 @@ struct ForwardingSnapshot {
   std::vector<std::shared_ptr<const VirtualService>> services;
   std::vector<RealServer> servers;  // by ServerIndex
   std::shared_ptr<const RouteTable> routes;
-  std::vector<PortState> ports;      // by PortIndex
-  std::vector<MacAddress> own_macs;  // of the ports and of the VIPs: never a next hop's
-  size_t lease_slots = 1;            // slots of the lease page that VIPs refer to: 0..n-1
+  std::vector<PortState> ports;  // by PortIndex
+  size_t lease_slots = 1;        // slots of the lease page that VIPs refer to: 0..n-1
   RefuseAction on_no_service = RefuseAction::kAnswer;
 };
 

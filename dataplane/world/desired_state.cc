@@ -77,6 +77,7 @@ void write(const NeighborSpecification& neighbor, api::Neighbor& out) {
       out.set_mac(neighbor.mac.to_string());
       break;
     case NeighborState::kFailed:
+    case NeighborState::kOurs:  // derived, never in a transaction
       out.set_state(api::Neighbor::FAILED);
       break;
   }

@@ -92,10 +92,9 @@ void SnapshotBuilder::refresh_neighbor(const DesiredState& state, NeighborIndex 
   if (const auto named = state.neighbors().find(key); named != state.neighbors().end()) {
     value = {named->second.mac, named->second.state};
   }
-  // Forwarding there would come back here.
   if (is_own_address(state, key.second) ||
       std::binary_search(own_macs_.begin(), own_macs_.end(), value.mac)) {
-    value = {MacAddress{}, NeighborState::kFailed};
+    value = {MacAddress{}, NeighborState::kOurs};
   }
   const Neighbor present = table.get(neighbor);
   if (present.mac != value.mac || present.state != value.state) {
@@ -126,7 +125,6 @@ std::shared_ptr<const ForwardingSnapshot> SnapshotBuilder::build(const DesiredSt
   for (size_t number = 0; number < ports_.size(); ++number) {
     snapshot->ports.push_back(in_force(state, static_cast<PortIndex>(number), ports_[number]));
   }
-  snapshot->own_macs = own_macs_;
   snapshot->lease_slots = lease_slots_;
   snapshot->on_no_service =
       state.settings() ? state.settings()->on_no_service : SettingsSpecification{}.on_no_service;

@@ -29,6 +29,11 @@ void check_chained(const Bytes& bytes) {
   ballast::ParsedPacket packet;
   const ballast::PacketView view(first.data(), first.size(), first.size() + 1500);
   static_cast<void>(ballast::parse(view, packet));
+  const std::string difference = ballast::testing::plain_disagreement(view);
+  if (!difference.empty()) {
+    std::fprintf(stderr, "chained: %s\n", difference.c_str());
+    std::abort();
+  }
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/packet/plain_packet.h"
+
 namespace ballast::testing {
 namespace {
 
@@ -119,8 +121,50 @@ std::string violated_property(PacketView frame, const ParsedPacket& packet) {
   }
 }
 
+namespace {
+
+// Whether a transport packet is one that parse_plain() has no excuse to pass on.
+bool is_surely_plain(const PacketView& frame, const ParsedPacket& packet) {
+  const auto is_ordinary = [](const IpAddress& address) {
+    const uint8_t first = address.bytes()[address.is_v4() ? 12 : 0];
+    return address.is_v4() ? first != 0 && first != 127 && first < 224
+                           : first != 0xff && first != 0;
+  };
+  return packet.kind == PacketKind::kTransport && !packet.multicast_frame &&
+         packet.vlan_tags == 0 && !packet.fragment &&
+         packet.transport_offset ==
+             packet.network_offset +
+                 (packet.family == Family::kIpv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header)) &&
+         is_ordinary(packet.source) && is_ordinary(packet.destination) &&
+         frame.size() == frame.frame_size();
+}
+
+}  // namespace
+
+std::string plain_disagreement(const PacketView& frame) {
+  ParsedPacket packet;
+  const DropReason reason = parse(frame, packet);
+  ParsedPacket plain;
+  // What was there before must not show through.
+  plain.tcp_flags = 0xff;
+  plain.icmp_code = 7;
+  plain.vlan_id = 1;
+  plain.payload_length = 4711;
+  if (parse_plain(frame, plain)) {
+    return reason == DropReason::kNone && plain == packet
+               ? ""
+               : "parse_plain() takes what parse() refuses or sees otherwise";
+  }
+  return reason == DropReason::kNone && is_surely_plain(frame, packet)
+             ? "parse_plain() does not take a plain packet"
+             : "";
+}
+
 std::string violated_property(const Bytes& bytes) {
   const ExactBuffer buffer(bytes);
+  if (std::string difference = plain_disagreement(buffer.view()); !difference.empty()) {
+    return difference;
+  }
   ParsedPacket packet;
   const DropReason reason = parse(buffer.view(), packet);
   if (!std::equal(bytes.begin(), bytes.end(), buffer.data())) {

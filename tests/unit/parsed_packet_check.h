@@ -13,7 +13,11 @@ namespace ballast::testing {
 // else the one that does not.
 std::string violated_property(const Bytes& bytes);
 
-// The same for the output of a parse() that gave kNone. `frame` is contiguous.
+// Where parse_plain() and parse() differ over the frame, which may be the first segment of a longer
+// one; empty when they agree.
+std::string plain_disagreement(const PacketView& frame);
+
+// What violated_property() says of the output of a parse() that gave kNone. `frame` is contiguous.
 std::string violated_property(PacketView frame, const ParsedPacket& packet);
 
 }  // namespace ballast::testing

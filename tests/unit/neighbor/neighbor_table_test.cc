@@ -58,8 +58,8 @@ TEST(NeighborTable, ReturnsWhatWasSet) {
   NeighborTable table(2);
   const NeighborIndex neighbor = table.intern(kPort, host(1));
   EXPECT_EQ(table.get(neighbor).state, NeighborState::kUnknown);
-  for (const auto state :
-       {NeighborState::kReachable, NeighborState::kFailed, NeighborState::kUnknown}) {
+  for (const auto state : {NeighborState::kReachable, NeighborState::kFailed, NeighborState::kOurs,
+                           NeighborState::kUnknown}) {
     const MacAddress mac({0xff, 0xfe, 0xfd, 0xfc, 0xfb, static_cast<uint8_t>(state)});
     table.set(neighbor, {mac, state});
     EXPECT_EQ(table.get(neighbor).state, state);

@@ -54,6 +54,7 @@ TEST(ParserRobustness, SaysTheSameOfAChainedFrameOrThatAHeaderIsCutOff) {
       const ExactBuffer buffer(sample.frame.truncated(first).bytes);
       ParsedPacket packet;
       const PacketView view(buffer.data(), first, sample.frame.size());
+      ASSERT_EQ(testing::plain_disagreement(view), "") << sample.name << " split at " << first;
       if (parse(view, packet) == DropReason::kNone) {
         ASSERT_EQ(to_string(packet), to_string(whole)) << sample.name << " split at " << first;
         ASSERT_TRUE(packet == whole) << sample.name << " split at " << first;

@@ -57,7 +57,6 @@ void PrintTo(const Outcome& outcome, std::ostream* out) {
 TestNetwork::TestNetwork(Options options) : steering_(kMicrosoftRssKey, options.workers) {
   snapshot.generation = 1;
   snapshot.ports = {{mac_address(kBalancerMac), 1500, true}, {mac_address(kLanMac), 1500, true}};
-  snapshot.own_macs = {mac_address(kVirtualMac), mac_address(kBalancerMac), mac_address(kLanMac)};
   snapshot.lease_slots = 2;
   snapshot.routes = std::make_shared<const RouteTable>();
   snapshot.servers.resize(1);

@@ -237,9 +237,6 @@ std::string print(const World& world, const NeighborTable& neighbors) {
   for (const PortState& port : snapshot.ports) {
     out << "port " << port.mac.to_string() << " " << port.mtu << " " << port.up << "\n";
   }
-  for (const MacAddress& mac : snapshot.own_macs) {
-    out << "own " << mac.to_string() << "\n";
-  }
   for (const LocalAddress& local : snapshot.addresses->all()) {
     out << "local " << local.address.to_string() << " " << static_cast<int>(local.role) << " "
         << int{index(local.lease)} << " " << local.answer_ping << " " << index(local.port) << " "

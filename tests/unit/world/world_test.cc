@@ -233,21 +233,21 @@ TEST(World, NothingIsForwardedToTheNodeItself) {
                                .add(neighbor("lan", "10.0.0.2", "00:00:5e:00:01:33"))
                                .add(neighbor("lan", "10.0.0.3", "02:00:00:00:00:03"))
                                .add(neighbor("lan", "10.0.0.4", "00:00:5e:00:01:44"))));
-  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.1").state, NeighborState::kFailed);
-  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.2").state, NeighborState::kFailed);
+  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.1").state, NeighborState::kOurs);
+  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.2").state, NeighborState::kOurs);
   EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.3").state, NeighborState::kReachable);
   EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.4").state, NeighborState::kReachable)
       << "the virtual router of somebody else is a next hop like any other";
   EXPECT_EQ(fixture.world.snapshot()->lease_slots, 4U);
 
   fixture.accept(std::move(Change().add_port("lan", {"10.0.0.3"})));
-  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.3").state, NeighborState::kFailed);
+  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.3").state, NeighborState::kOurs);
   fixture.accept(std::move(Change().add_port("lan", {}).remove_vip("192.0.2.11")));
   EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.3").state, NeighborState::kReachable);
   EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.2").state, NeighborState::kReachable);
   fixture.world.port_changed(kWan, {MacAddress({2, 0, 0, 0, 0, 3}), 1500, true});
   EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.1").state, NeighborState::kReachable);
-  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.3").state, NeighborState::kFailed);
+  EXPECT_EQ(fixture.next_hop_of("web", "10.0.0.3").state, NeighborState::kOurs);
 }
 
 TEST(World, APortFollowsTheDeviceUnlessTheKernelKnowsBetter) {
