@@ -41,10 +41,11 @@ class RivalWatch {
   // Its priority was at least this router's own, and fell below.
   [[nodiscard]] bool has_fallen() const { return has_fallen_; }
   [[nodiscard]] Priority priority_before_fall() const { return priority_before_fall_; }
-  // One was heard, and has neither released nor been silent for too long.
+  // One was heard, has not released, and may still hold its lease.
   [[nodiscard]] bool is_alive(TimePoint now) const {
-    return source_ && !has_released_ && now - heard_at_ < 3 * interval_;
+    return source_ && !has_released_ && now < silent_at();
   }
+  [[nodiscard]] TimePoint silent_at() const { return heard_at_ + lease_silence(interval_); }
   [[nodiscard]] bool has_released() const { return has_released_; }
 
   void released() { has_released_ = true; }

@@ -292,6 +292,7 @@ void RouterGroup::receive(TimePoint now, const RouterKey& router, const Advert& 
     }
   }
   settle(now, before, actions);
+  promote_together(now, actions);
   finish_restart(now, actions);
   note_change(actions, first_action);
 }

@@ -29,8 +29,12 @@ Duration freeze_threshold(Version version, Priority priority, Duration interval)
   return 2 * interval + skew_time(version, priority, interval);
 }
 
+Duration lease_silence(Duration interval) {
+  return interval * 27 / 10;
+}
+
 Duration listening_time(Duration interval) {
-  return interval * 5 / 4;
+  return lease_silence(interval);
 }
 
 }  // namespace ballast::vrrp

@@ -41,8 +41,12 @@ Duration lease_duration(Duration interval);
 // snapshot of the machine), and must not assert itself: 2 * interval + skew.
 Duration freeze_threshold(Version version, Priority priority, Duration interval);
 
-// How long a router that was not running listens before it acts: one interval of a peer whose clock
-// is 10 % slow, and the way from there.
+// After this much silence the lease of whoever sent the last advert has ended, by a clock that is
+// 10 % slow, the advert's way included: 2.7 intervals.
+Duration lease_silence(Duration interval);
+
+// How long a router that was not running listens before it acts. One interval would do for an
+// active router that is on time; the one that is late itself may still hold its lease.
 Duration listening_time(Duration interval);
 
 }  // namespace ballast::vrrp

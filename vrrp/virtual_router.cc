@@ -33,6 +33,7 @@ void VirtualRouter::start(TimePoint now, const std::string& reason, Actions& act
   }
   rival_.restart_delay();
   has_listened_ = false;
+  set_lease(LeaseMode::kNone, now, actions);  // one that an earlier process left behind
   become(State::kBackup, now, reason, actions);
   arm_active_down(now);
   if (terms_.priority == kAddressOwner) {
@@ -50,7 +51,7 @@ void VirtualRouter::adopt(TimePoint now, Actions& actions) {
 }
 
 void VirtualRouter::promote(TimePoint now, Actions& actions) {
-  const bool preempts = rival_.is_alive(now);
+  const bool preempts = rival_.is_alive(now) || terms_.priority == kAddressOwner;
   const std::string reason = reason_to_rise(now);
   become_active(now, reason, actions);
   lease_mode_ = preempts ? LeaseMode::kForward : LeaseMode::kFull;
@@ -65,6 +66,7 @@ void VirtualRouter::promote(TimePoint now, Actions& actions) {
 
 void VirtualRouter::become_active(TimePoint now, const std::string& reason, Actions& actions) {
   wants_active_ = false;
+  awaits_advert_ = false;
   has_listened_ = false;
   active_down_at_ = kNever;
   moving_until_ = {};
@@ -157,13 +159,14 @@ void VirtualRouter::listen(TimePoint now, const std::string& reason, Actions& ac
   ++statistics_.freezes;
   has_listened_ = true;
   wants_active_ = false;
+  awaits_advert_ = false;
   act(actions, DropBacklog{});
   if (state_ == State::kActive) {
     become(State::kBackup, now, reason, actions);
   } else {
     act(actions,
         Report{true, fmt::format("was not running for {} beyond its active-down timer: "
-                                 "listens for one interval before it rises",
+                                 "listens before it rises",
                                  to_text(std::chrono::duration_cast<std::chrono::milliseconds>(
                                      now - active_down_at_)))});
   }
@@ -180,6 +183,7 @@ void VirtualRouter::become(State state, TimePoint now, const std::string& reason
 void VirtualRouter::arm_active_down(TimePoint now) {
   quiet_since_ = now;
   wants_active_ = false;
+  awaits_advert_ = false;
   active_down_at_ =
       now + active_down_interval(settings_.version, terms_.priority, active_interval_);
 }
@@ -240,7 +244,8 @@ void VirtualRouter::set_terms(TimePoint now, const Terms& terms) {
 
 // The timer's length has changed, not its start.
 void VirtualRouter::rearm_active_down(TimePoint now) {
-  const bool is_ordinary = !has_listened_ && !rival_.has_released() && !is_moving(now);
+  const bool is_ordinary =
+      !has_listened_ && !awaits_advert_ && !rival_.has_released() && !is_moving(now);
   if (state_ == State::kBackup && !wants_active_ && is_ordinary) {
     active_down_at_ = std::max(
         now,

@@ -141,7 +141,8 @@ class VirtualRouter {
   TimePoint quiet_since_;  // the timer's start: the last advert that was respected
   TimePoint active_down_at_ = kNever;
   bool wants_active_ = false;
-  bool has_listened_ = false;  // since the last advert that was respected
+  bool awaits_advert_ = false;  // the timer has fired; a lower router is still there
+  bool has_listened_ = false;   // since the last advert that was respected
   TimePoint moving_until_{};
 
   // Active

@@ -18,6 +18,11 @@ void VirtualRouter::tick(TimePoint now, Actions& actions) {
   if (state_ == State::kActive) {
     tick_active(now, actions);
   } else if (state_ == State::kBackup && now >= active_down_at_) {
+    if (rival_.is_alive(now)) {
+      awaits_advert_ = true;
+      active_down_at_ = rival_.silent_at();
+      return;
+    }
     active_down_at_ = kNever;
     wants_active_ = true;
   }
@@ -86,7 +91,10 @@ void VirtualRouter::receive_in_backup(TimePoint now, const Advert& advert, const
                                 ? settings_.advert_interval
                                 : believed_interval(advert.interval, settings_.advert_interval);
   if (!rival_.is_respected(now, source, advert.priority, interval, terms_)) {
-    return;  // the timer runs on
+    // The timer runs on. If it has fired, this is the moment: the other one is there to hear that
+    // it is deposed.
+    wants_active_ |= awaits_advert_;
+    return;
   }
   active_interval_ = interval;
   has_listened_ = false;
