@@ -33,6 +33,13 @@ struct CommonOptions {
   std::exit(EXIT_FAILURE);
 }
 
+bool may_use(unsigned core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof(set), &set);
+  return core < CPU_SETSIZE && CPU_ISSET(core, &set);
+}
+
 DataplaneSettings settings_for_eal(const CommonOptions& options, bool hugepages) {
   DataplaneSettings settings;
   settings.workers = static_cast<uint16_t>(
@@ -66,6 +73,11 @@ int run(const std::string& name, const CommonOptions& options, uint64_t table_en
   const auto cores = parse_core_list(options.cores);
   if (!cores || cores->empty()) {
     die(fmt::format("--cores: {}: expected a list as 1 or 0-1", options.cores));
+  }
+  for (const unsigned core : *cores) {
+    if (!may_use(core)) {
+      die(fmt::format("--cores: {}: this process may not run on core {}", options.cores, core));
+    }
   }
   const HugepageReservation reservation(options.no_hugepages
                                             ? 0
@@ -105,7 +117,7 @@ void add_common(CLI::App& command, CommonOptions& options) {
   command.add_option("--cores", options.cores, "the workers' cores, one each")
       ->capture_default_str();
   command.add_flag("--one-armed", options.one_armed, "one port for both directions");
-  command.add_flag("--no-hugepages", options.no_hugepages, "pages of 4 KiB");
+  command.add_flag("--no-hugepages", options.no_hugepages, "without reserved hugepages");
 }
 
 // What the benchmarks' options have in common. The families are read as numbers.

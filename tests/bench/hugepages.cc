@@ -2,10 +2,8 @@
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,7 +15,6 @@ constexpr const char* kPages = "/proc/sys/vm/nr_hugepages";
 constexpr const char* kCompact = "/proc/sys/vm/compact_memory";
 constexpr uint64_t kPageBytes = uint64_t{2} << 20U;
 constexpr int kAttempts = 5;
-constexpr int kSignalBase = 128;  // exit status of a process that a signal ended, as shells say it
 
 // For the signal handler, which has no other way to know.
 std::atomic<uint64_t> pages_to_give_back{0};
@@ -62,20 +59,20 @@ void give_back() {
 }
 
 // What still lies in the pages is freed when the process is gone.
-extern "C" void on_end(int signal) {
+extern "C" void on_end(int signal_number) {
   give_back();
-  _exit(kSignalBase + signal);
+  signal(signal_number, SIG_DFL);
+  raise(signal_number);
 }
 
 }  // namespace
 
 HugepageReservation::HugepageReservation(size_t bytes)
     : wanted_((bytes + kPageBytes - 1) / kPageBytes) {
-  struct sigaction action {};
-  action.sa_handler = on_end;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    sigaction(signal, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGABRT, SIGSEGV, SIGBUS}) {
+    signal(number, on_end);
   }
+  std::atexit(give_back);
   const uint64_t before = read_pages();
   // The kernel takes what is free in one piece; compaction may make more of it.
   for (int attempt = 0; attempt < kAttempts && got_ < wanted_; ++attempt) {

@@ -6,8 +6,8 @@
 
 namespace ballast::bench {
 
-// Adds pages to those that the machine has set aside, and takes as many away again: at its end, and
-// when SIGINT, SIGTERM or SIGHUP ends the process. One at a time.
+// Adds pages to those that the machine has set aside, and takes as many away again: at its end, at
+// exit(), and when a signal ends the process. One at a time.
 class HugepageReservation {
  public:
   explicit HugepageReservation(size_t bytes);

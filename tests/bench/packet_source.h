@@ -6,7 +6,8 @@
 //   receive() and transmit() of a source. receive() takes the mbufs that have waited longest, makes
 //   each the next frame of the traffic (traffic.h, frame_writer.h) and fills in what a driver
 //   fills in; transmit() of any port puts them back. Nothing is allocated, no table is read, and
-//   the mbufs with their data fit into the second-level cache.
+//   the mbufs with their data fit into the second-level cache. A buffer whose frame the balancer
+//   wrote anew (an answer) has the template again from the next run on.
 //
 //   The worker's own thread takes the time: a run is so many packets to warm up and so many to be
 //   measured, from the receive() that gives the first of them to the receive() that comes after the

@@ -1,5 +1,8 @@
 #include "tests/bench/traffic.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace ballast::bench {
 namespace {
 
@@ -23,6 +26,30 @@ Traffic::Traffic(Pattern pattern, uint32_t flows, uint32_t first)
   if (pattern != Pattern::kMixed) {
     order_ = FlowOrder(flows);
   }
+}
+
+// A bijection of the numbers below `flows_`: one of the numbers below the next power of two, again
+// and again until the result is below (not on the path of what is measured).
+uint32_t Traffic::scrambled(uint32_t number) const {
+  const uint32_t mask = std::bit_ceil(flows_) - 1;
+  const int half = std::max(1, std::popcount(mask) / 2);
+  do {
+    number = (number * 0x9e3779b1U + 0x7f4a7c15U) & mask;
+    number ^= number >> half;
+    number = number * 0x85ebca6bU & mask;
+    number ^= number >> half;
+  } while (number >= flows_);
+  return number;
+}
+
+Next Traffic::next_open() {
+  const uint32_t turn = std::min(number_ + position_ % kOpenBlock, flows_ - 1);
+  const uint8_t flags = position_ < kOpenBlock ? kSyn : kAck;
+  if (++position_ == 2 * kOpenBlock) {
+    position_ = 0;
+    number_ = number_ + kOpenBlock < flows_ ? number_ + kOpenBlock : 0;
+  }
+  return {first_ + scrambled(turn), flags};
 }
 
 }  // namespace ballast::bench

@@ -22,9 +22,11 @@ struct Next {
 enum class Pattern : uint8_t {
   // Each flow in turn, in permuted order: an ACK, or a datagram.
   kKnown,
-  // Opens each flow, in the order of their numbers, so that entries lie elsewhere than their turns:
-  // 32 first packets (SYN, or datagram), then the second ones of the same flows (ACK, or datagram),
-  // after which they are trusted.
+  // Opens each flow: 32 first packets (SYN, or datagram), then the second ones of the same flows
+  // (ACK, or datagram), after which they are trusted. In an order that has nothing to do with that
+  // of the other patterns: connections lie in memory in the order in which they were opened, and
+  // turns at constant distances are cheaper than they should be (113 instead of 144 ns a packet,
+  // measured with 131072 flows).
   kOpen,
   // First packets only, each of another flow, in permuted order.
   kNew,
@@ -69,6 +71,7 @@ class Traffic {
   static constexpr uint32_t kFloodStep = 0x9e3779b1;  // odd: visits all numbers of 31 bits
 
   Next next_open();
+  [[nodiscard]] uint32_t scrambled(uint32_t number) const;
   Next next_mixed();
   Next next_flood();
 
@@ -89,16 +92,6 @@ class Traffic {
   uint32_t round_base_ = 0;  // number of the flow in place 0 when the round began
   uint32_t closing_ = 0;
 };
-
-inline Next Traffic::next_open() {
-  const uint32_t number = number_ + position_ % kOpenBlock;
-  const uint8_t flags = position_ < kOpenBlock ? kSyn : kAck;
-  if (++position_ == 2 * kOpenBlock) {
-    position_ = 0;
-    number_ = number_ + kOpenBlock < flows_ ? number_ + kOpenBlock : 0;
-  }
-  return {first_ + (number < flows_ ? number : flows_ - 1), flags};
-}
 
 inline Next Traffic::next_mixed() {
   const uint32_t position = position_;
