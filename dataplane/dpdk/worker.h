@@ -96,6 +96,7 @@ class Worker {
   rte_ring* inbox_;                               // frames that other workers received
   std::vector<rte_ring*> inboxes_;                // of all workers
   std::vector<TransmitBuffer> transmit_buffers_;  // by PortIndex
+  std::array<Packet, kBurst> packets_;            // of the burst under way
   uint64_t next_twin_poll_ns_ = 0;
   uint64_t next_tick_ns_ = 0;
   uint32_t empty_polls_ = 0;
