@@ -147,7 +147,7 @@ void VirtualRouter::receive_in_active(TimePoint now, const Advert& advert, const
 
 void VirtualRouter::note_rival(TimePoint now, const Advert& advert, const IpAddress& source,
                                Actions& actions) {
-  if (now < full_at_) {
+  if (full_at_ != kNever && now < full_at_) {
     return;  // sent before the rival could hear that it is preempted
   }
   if (both_active_.rival_heard(now, std::max(advert.interval, announced_interval_))) {
