@@ -17,7 +17,7 @@ std::optional<std::string> vdev(const std::string& text, size_t port, uint16_t q
 }
 
 TEST(Device, IsAPciAddressOrAKindAndItsArgument) {
-  const std::tuple<std::string, DeviceKind, std::string> kDevices[] = {
+  const std::tuple<std::string, DeviceKind, std::string> devices[] = {
       {"0000:3b:00.0", DeviceKind::kPci, "0000:3b:00.0"},
       {"af_packet:eth1", DeviceKind::kAfPacket, "eth1"},
       {"af_xdp:eth1.100", DeviceKind::kAfXdp, "eth1.100"},
@@ -26,7 +26,7 @@ TEST(Device, IsAPciAddressOrAKindAndItsArgument) {
       {"vhost:/run/vhost.sock", DeviceKind::kVhost, "/run/vhost.sock"},
       {"virtio_user:/run/port1.sock", DeviceKind::kVirtioUser, "/run/port1.sock"},
   };
-  for (const auto& [text, kind, argument] : kDevices) {
+  for (const auto& [text, kind, argument] : devices) {
     const auto device = Device::parse(text);
     ASSERT_TRUE(device) << device.error();
     EXPECT_EQ(device->kind, kind);

@@ -49,13 +49,13 @@ TEST(EalArguments, HaveTheMemoryThatIsConfigured) {
 // The peer of virtio_user maps our memory, and takes eight files of it at most: each hugepage would
 // be one.
 TEST(EalArguments, KeepHugepagesTogetherForAPeerThatMapsThem) {
-  const std::pair<std::string, bool> kDevices[] = {
+  const std::pair<std::string, bool> devices[] = {
       {"virtio_user:/run/v.sock", true},
       {"vhost:/run/v.sock", false},
       {"memif:/run/m.sock", false},
       {"0000:3b:00.0", false},
   };
-  for (const auto& [device, together] : kDevices) {
+  for (const auto& [device, together] : devices) {
     DataplaneSettings settings = without_hugepages();
     settings.ports[1].device = device;
     settings.hugepages = HugepageMode::kYes;
