@@ -61,8 +61,8 @@ void give_back() {
 // What still lies in the pages is freed when the process is gone.
 extern "C" void on_end(int signal_number) {
   give_back();
-  signal(signal_number, SIG_DFL);
-  raise(signal_number);
+  static_cast<void>(signal(signal_number, SIG_DFL));
+  static_cast<void>(raise(signal_number));
 }
 
 }  // namespace
@@ -70,9 +70,9 @@ extern "C" void on_end(int signal_number) {
 HugepageReservation::HugepageReservation(size_t bytes)
     : wanted_((bytes + kPageBytes - 1) / kPageBytes) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGABRT, SIGSEGV, SIGBUS}) {
-    signal(number, on_end);
+    static_cast<void>(signal(number, on_end));
   }
-  std::atexit(give_back);
+  static_cast<void>(std::atexit(give_back));
   const uint64_t before = read_pages();
   // The kernel takes what is free in one piece; compaction may make more of it.
   for (int attempt = 0; attempt < kAttempts && got_ < wanted_; ++attempt) {

@@ -32,20 +32,20 @@ void Report::begin() const {
 
 void Report::title(const std::string& line) {
   fmt::print("\n{}\n", line);
-  std::fflush(stdout);
+  static_cast<void>(std::fflush(stdout));
 }
 
 void Report::add(const JsonObject& row, const std::string& line) {
   rows_.push_back(row.text());
   fmt::print("{}\n", line);
-  std::fflush(stdout);
+  static_cast<void>(std::fflush(stdout));
 }
 
 void Report::fail(const std::string& what, const std::string& why) {
   failed_ = true;
   rows_.push_back(JsonObject().add("row", what).add("error", why).text());
   fmt::print("{}: ERROR: {}\n", what, why);
-  std::fflush(stdout);
+  static_cast<void>(std::fflush(stdout));
 }
 
 tl::expected<void, std::string> Report::write(const std::string& path) const {
