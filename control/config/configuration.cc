@@ -81,6 +81,11 @@ std::vector<VipSettings> all_vips(const Configuration& configuration) {
       by_address.emplace(listener.address, VipSettings{.address = listener.address});
     }
   }
+  for (const VrrpSettings& instance : configuration.vrrp) {
+    for (const IpAddress& address : instance.addresses) {
+      by_address.emplace(address, VipSettings{.address = address});
+    }
+  }
   std::vector<VipSettings> result;
   result.reserve(by_address.size());
   for (const auto& [address, vip] : by_address) {

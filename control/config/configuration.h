@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/vrrp_settings.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/numbers.h"
 #include "healthcheck/check_settings.h"
@@ -113,6 +114,8 @@ struct ServiceSettings {  // key: name
   std::map<std::string, std::chrono::seconds, std::less<>> timeouts;
   healthcheck::CheckSettings check;  // what servers inherit; its port is 0 unless configured
   std::vector<ServerSettings> servers;
+  // Servers that have to be able to take connections for [[vrrp]] to count the service as up.
+  uint32_t quorum = 1;
 
   friend bool operator==(const ServiceSettings&, const ServiceSettings&) = default;
 };
@@ -129,12 +132,13 @@ struct Configuration {
   std::vector<InterfaceSettings> interfaces;
   std::vector<VipSettings> vips;  // those with settings of their own; see all_vips
   std::vector<ServiceSettings> services;
+  std::vector<VrrpSettings> vrrp;  // none: this node always holds its VIPs
 
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-// Every address that is a VIP, because a [[vip]] names it or a service listens on it; sorted by
-// address.
+// Every address that is a VIP, because a [[vip]] names it, a service listens on it, or a [[vrrp]]
+// moves it; sorted by address.
 std::vector<VipSettings> all_vips(const Configuration& configuration);
 
 }  // namespace ballast::control

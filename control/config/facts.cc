@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config/vrrp_facts.h"
 #include "healthcheck/checker_list.h"
 #include "toml_reader/duration.h"
 #include "toml_reader/toml_report.h"
@@ -30,6 +31,9 @@ class Collector {
     }
     for (const ServiceSettings& service : configuration.services) {
       add_service(service);
+    }
+    for (const VrrpSettings& instance : configuration.vrrp) {
+      add_vrrp_facts(instance, facts_);
     }
     return std::move(facts_);
   }
@@ -79,6 +83,7 @@ class Collector {
     add("on_no_server", name_of(service.on_no_server), name_of(usual.on_no_server));
     add("on_server_down", name_of(service.on_server_down), name_of(usual.on_server_down));
     add("sloppy_tcp", text_of(service.sloppy_tcp), text_of(usual.sloppy_tcp));
+    add("quorum", std::to_string(service.quorum), std::to_string(usual.quorum));
     for (const auto& [state, timeout] : service.timeouts) {
       add("timeout " + state, format_duration(timeout));
     }

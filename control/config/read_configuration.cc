@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "control/config/endpoint.h"
+#include "control/config/names.h"
+#include "control/config/read_vrrp.h"
 
 namespace ballast::control {
 namespace {
@@ -14,10 +16,6 @@ constexpr TomlWord<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
                                              {"warning", LogLevel::kWarning},
                                              {"error", LogLevel::kError}};
 constexpr TomlWord<Refuse> kRefuse[] = {{"answer", Refuse::kAnswer}, {"drop", Refuse::kDrop}};
-
-bool is_printable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != 0x7f; });
-}
 
 void read_socket_path(TomlTable& table, std::string_view key, std::string& path) {
   constexpr size_t kLongest = 107;  // sockaddr_un::sun_path with its terminator
@@ -32,12 +30,6 @@ void read_socket_path(TomlTable& table, std::string_view key, std::string& path)
     return;
   }
   path = *text;
-}
-
-// What the kernel takes as the name of an interface (dev_valid_name).
-bool is_interface_name(std::string_view name) {
-  return !name.empty() && name.size() <= 15 && name != "." && name != ".." && is_printable(name) &&
-         name.find_first_of("/:") == std::string_view::npos;
 }
 
 void read_route(TomlTable table, InterfaceSettings& interface, InterfacePositions& positions) {
@@ -99,9 +91,8 @@ void read_interface(TomlTable table, LocatedConfiguration& into) {
     if (named) {
       table.set_context(fmt::format("interface \"{}\"", *name));
     } else {
-      table.error("name", fmt::format("name {} is not the name of an interface: 1 to 15 "
-                                      "characters without blanks, \"/\" and \":\"",
-                                      quote(*name)));
+      table.error("name", fmt::format("name {} is not the name of an interface: {}", quote(*name),
+                                      kInterfaceNameRule));
     }
   }
   if (const auto addresses = table.strings("addresses")) {
@@ -154,10 +145,15 @@ LocatedConfiguration read_configuration(TomlTable root, const Capabilities& capa
   for (const TomlTable& table : root.tables("service")) {
     read_service(table, capabilities, result);
   }
-  if (root.has("vrrp")) {
+  // Until VRRP takes the addresses over, a node that is told of it must not pretend to run it.
+  if (!capabilities.vrrp && root.has("vrrp")) {
     root.error("vrrp",
                "[[vrrp]] is not supported by this version: remove the table; without it "
                "this node always holds its VIPs");
+  } else {
+    for (const TomlTable& table : root.tables("vrrp")) {
+      read_vrrp(table, result);
+    }
   }
   root.finish();
   return result;

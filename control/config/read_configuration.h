@@ -21,8 +21,32 @@ struct ServicePositions {
   std::vector<TomlPosition> listeners;
   std::vector<TomlPosition> servers;
   std::vector<TomlPosition>
-      checks;            // of the servers; that of the server where it has none of its own
+      checks;  // of the servers; that of the server where it has none of its own
+  TomlPosition quorum;
+  bool quorum_given = false;
   bool complete = true;  // false: some listener or server was refused and left out
+};
+
+struct VrrpPositions {
+  TomlPosition where;
+  TomlPosition virtual_router_id;
+  TomlPosition version;
+  TomlPosition priority;
+  TomlPosition preempt;
+  TomlPosition preempt_delay;
+  TomlPosition start_delay;
+  TomlPosition move_limit;
+  TomlPosition checksum;
+  TomlPosition minimum_ttl;
+  TomlPosition group;
+  TomlPosition all_addresses;
+  TomlPosition all_peers;
+  std::vector<TomlPosition> addresses;
+  std::vector<TomlPosition> unicast_peers;
+  std::vector<TomlPosition> tracks;
+  bool checksum_given = false;
+  bool minimum_ttl_given = false;
+  bool complete = true;  // false: some address or peer was refused and left out
 };
 
 struct InterfacePositions {
@@ -36,6 +60,7 @@ struct LocatedConfiguration {
   std::vector<InterfacePositions> interfaces;
   std::vector<TomlPosition> vips;
   std::vector<ServicePositions> services;
+  std::vector<VrrpPositions> vrrp;
 };
 
 LocatedConfiguration read_configuration(TomlTable root, const Capabilities& capabilities);

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "control/config/endpoint.h"
+#include "control/config/names.h"
 #include "control/config/read_check.h"
 #include "control/config/read_configuration.h"
+#include "control/config/validate.h"
 
 namespace ballast::control {
 namespace {
@@ -29,15 +31,6 @@ constexpr std::array<std::string_view, 12> kStates{
     "none",  "established", "syn_sent", "syn_recv", "fin_wait", "time_wait",
     "close", "close_wait",  "last_ack", "listen",   "synack",   "udp"};
 
-// Names go into metrics, logs and command lines.
-bool is_service_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && name.front() != '-' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '.' || c == '_' || c == '-';
-         });
-}
-
 void read_name(TomlTable& table, ServiceSettings& service, ServicePositions& positions) {
   positions.where = table.where("name");
   table.require("name");
@@ -45,10 +38,8 @@ void read_name(TomlTable& table, ServiceSettings& service, ServicePositions& pos
   if (!name) {
     return;
   }
-  if (!is_service_name(*name)) {
-    table.error("name", fmt::format("name {} is not a name: 1 to 64 letters, digits, \".\", \"_\" "
-                                    "and \"-\"",
-                                    quote(*name)));
+  if (!is_name(*name)) {
+    table.error("name", fmt::format("name {} is not a name: {}", quote(*name), kNameRule));
     return;
   }
   service.name = *name;
@@ -201,6 +192,10 @@ void read_service(TomlTable table, const Capabilities& capabilities, LocatedConf
   service.on_server_down =
       table.word("on_server_down", kOnServerDown).value_or(service.on_server_down);
   service.sloppy_tcp = table.boolean("sloppy_tcp").value_or(service.sloppy_tcp);
+  service.quorum =
+      table.integer<uint32_t>("quorum", 1, static_cast<uint32_t>(kMostServers)).value_or(1);
+  positions.quorum = table.where("quorum");
+  positions.quorum_given = table.has("quorum");
   if (const auto timeouts = table.table("timeouts")) {
     read_timeouts(*timeouts, service);
   }

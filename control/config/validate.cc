@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "control/config/unusable_address.h"
+#include "control/config/validate_vrrp.h"
+
 namespace ballast::control {
 namespace {
 
@@ -15,23 +18,6 @@ struct FirstUse {
   TomlPosition where;
   std::string owner;
 };
-
-// Why an address can be neither a VIP nor a server; empty when it can.
-std::string_view unusable(const IpAddress& address) {
-  if (address.is_unspecified() || address == IpAddress::v4({0, 0, 0, 0})) {
-    return "unspecified";
-  }
-  if (address.is_multicast()) {
-    return "multicast";
-  }
-  if (address.is_broadcast()) {
-    return "the broadcast address";
-  }
-  if (address.is_loopback()) {
-    return "loopback";
-  }
-  return {};
-}
 
 class Validator {
  public:
@@ -49,7 +35,9 @@ class Validator {
       check_families(i);
       check_weights(i);
     }
+    note_vrrp_addresses();
     check_addresses();
+    validate_vrrp(located_, report_);
   }
 
  private:
@@ -131,11 +119,14 @@ class Validator {
   }
 
   void check_vips() {
-    std::set<IpAddress> listened;
+    std::set<IpAddress> used;
     for (const ServiceSettings& service : configuration_.services) {
       for (const Listener& listener : service.listeners) {
-        listened.insert(listener.address);
+        used.insert(listener.address);
       }
+    }
+    for (const VrrpSettings& instance : configuration_.vrrp) {
+      used.insert(instance.addresses.begin(), instance.addresses.end());
     }
     for (size_t i = 0; i < configuration_.vips.size(); ++i) {
       const IpAddress& address = configuration_.vips[i].address;
@@ -149,7 +140,7 @@ class Validator {
       if (const auto why = unusable(address); !why.empty()) {
         report_.error(where, fmt::format("{}: a VIP cannot be {}", context, why));
       }
-      if (!listened.contains(address)) {
+      if (!used.contains(address)) {
         report_.warning(where, fmt::format("{}: no service listens on it", context));
       }
     }
@@ -311,6 +302,19 @@ class Validator {
                         fmt::format("service \"{}\": scheduler rr takes no account of the "
                                     "servers' different weights: use wrr",
                                     service.name));
+      }
+    }
+  }
+
+  // They are VIPs, whether a service listens on them or not.
+  void note_vrrp_addresses() {
+    for (size_t i = 0; i < configuration_.vrrp.size(); ++i) {
+      const VrrpSettings& instance = configuration_.vrrp[i];
+      for (size_t j = 0; j < instance.addresses.size(); ++j) {
+        vips_.emplace(instance.addresses[j],
+                      FirstUse{located_.vrrp[i].addresses[j],
+                               fmt::format("vrrp \"{}\": address {}", instance.name,
+                                           instance.addresses[j].to_string())});
       }
     }
   }

@@ -20,7 +20,8 @@ void require(bool condition) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ballast;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto loaded = control::parse_configuration(text, "f.toml", control::Capabilities{});
+  const auto loaded =
+      control::parse_configuration(text, "f.toml", control::Capabilities{.vrrp = true});
   if (!loaded) {
     require(!loaded.error().empty());
     for (const std::string& line : loaded.error()) {
@@ -43,6 +44,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       require(healthcheck::validate(server.check).has_value());
       require(server.check.type == healthcheck::CheckType::kNone || server.check.port != 0);
     }
+  }
+  for (const auto& instance : configuration.vrrp) {
+    require(!instance.name.empty() && !instance.interface.empty() && !instance.addresses.empty());
+    require(instance.virtual_router_id != 0 && instance.priority != 0);
   }
   return 0;
 }

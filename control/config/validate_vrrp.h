@@ -1,0 +1,17 @@
+// What concerns several values of [[vrrp]] at once, or [[vrrp]] and the rest of the configuration.
+#pragma once
+
+#include "control/config/read_configuration.h"
+#include "toml_reader/toml_report.h"
+
+namespace ballast::control {
+
+// Virtual routers, two for an instance with both families: the dataplane leases addresses in 64
+// slots, of which one never ends.
+inline constexpr size_t kMostVirtualRouters = 63;
+// IPv6 addresses of one virtual router: an advert with more would not fit into the smallest MTU.
+inline constexpr size_t kMostIpv6Addresses = 76;
+
+void validate_vrrp(const LocatedConfiguration& located, TomlReport& report);
+
+}  // namespace ballast::control
