@@ -50,7 +50,7 @@ Connection* ConnectionTable::insert(const FlowKey& key, const Probe& probe, Seco
       return nullptr;
     }
     end(victim, ConnectionEnd::kRecycledUntrusted);
-    prepare_next_victim();
+    scout(kUntrusted);
   }
   const ConnectionIndex entry = take_free();
   if (!index_.insert(probe.hash, entry)) {
@@ -83,6 +83,7 @@ bool ConnectionTable::trust(Connection& connection, Seconds32 now) {
       return false;
     }
     end(victim, ConnectionEnd::kEvictedClosing);
+    scout(kClosing);
   }
   connection.trusted = true;
   --untrusted_;
@@ -180,12 +181,23 @@ ConnectionIndex ConnectionTable::oldest(Wheel wheel, Seconds32 now) {
   return timer.first();
 }
 
-// Under a flood every insert recycles. What the next one will need is fetched now: the bucket of
-// the entry that is first in line (which was fetched a turn ago), and the entry behind it.
-void ConnectionTable::prepare_next_victim() const {
-  const Connection& next = entries_[wheels_[kUntrusted].first()];
-  index_.prefetch(flow_hash(next.key, hash_key_));
-  __builtin_prefetch(&entries_[next.wheel_next], 1);
+// A victim was taken from the wheel, and in a table that is full every new flow takes another. What
+// the next ones will need is fetched now: the buckets they are in, and the entries in line behind
+// them. A scout that lost its way (its entry has gone to another wheel, or the second has changed)
+// begins anew at the first entry, and catches up by two steps at a time.
+void ConnectionTable::scout(Wheel wheel) {
+  Scout& scout = scouts_[wheel];
+  if (scout.lead == 0 || scout.entry == 0 || class_of(entries_[scout.entry]) != wheel) {
+    scout = {.entry = wheels_[wheel].first(), .lead = 0};
+  } else {
+    --scout.lead;
+  }
+  for (uint32_t step = 0; step < 2 && scout.lead < kScoutLead && scout.entry != 0; ++step) {
+    const Connection& next = entries_[scout.entry];
+    index_.prefetch(flow_hash(next.key, hash_key_));
+    __builtin_prefetch(&entries_[next.wheel_next], 1);
+    scout = {.entry = next.wheel_next, .lead = scout.lead + 1};
+  }
 }
 
 // ---- entries

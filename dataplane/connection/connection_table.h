@@ -87,6 +87,13 @@ class ConnectionTable {
     probe.candidate = index_.candidate(probe.hash);
     __builtin_prefetch(&entries_[probe.candidate], 1);
   }
+  // For a packet that will likely change the state, somewhere between passes 2 and 3: prefetches
+  // the neighbours of its entry in the wheel, which arm() and remove() write to.
+  void prefetch_links(const Probe& probe) const {
+    const Connection& candidate = entries_[probe.candidate];
+    __builtin_prefetch(&entries_[candidate.wheel_previous], 1);
+    __builtin_prefetch(&entries_[candidate.wheel_next], 1);
+  }
   // Pass 3: the verified entry or null. Correct also when the table was changed between the passes.
   [[nodiscard]] Connection* find(const FlowKey& key, const Probe& probe) {
     Connection& candidate = entries_[probe.candidate];
@@ -137,6 +144,13 @@ class ConnectionTable {
   // takes what is first: it bounds the work of one packet. Each of them costs a flow at least one
   // packet of its own.
   static constexpr uint32_t kMaxRehung = 64;
+  // So far ahead of the victim of the moment: under a flood, each of them is the next one's time to
+  // come from memory.
+  static constexpr uint32_t kScoutLead = 4;
+  struct Scout {
+    ConnectionIndex entry = 0;  // behind the last one that was looked at
+    uint32_t lead = 0;          // how many were looked at and are still to be taken
+  };
   // In FlowKey's padding, which is zero in every key of a packet: a free entry equals no key.
   static constexpr uint8_t kFreeMark = 0xff;
 
@@ -174,7 +188,7 @@ class ConnectionTable {
   void hang(ConnectionIndex entry, Wheel wheel, Seconds32 now);
   void take_down(ConnectionIndex entry);
   ConnectionIndex oldest(Wheel wheel, Seconds32 now);
-  void prepare_next_victim() const;
+  void scout(Wheel wheel);
   bool expire_wheel(Wheel wheel, Seconds32 now, uint32_t& budget);
   ConnectionIndex take_free();
   void end(ConnectionIndex entry, ConnectionEnd reason);
@@ -191,6 +205,7 @@ class ConnectionTable {
   Block<TimerSlot> timer_slots_;
   BucketIndex index_;
   std::array<TimerWheel, kWheels> wheels_;
+  std::array<Scout, kWheels> scouts_{};
   uint32_t trusted_ = 0;
   uint32_t untrusted_ = 0;
   ConnectionIndex free_ = 0;           // entries used before, last in first out, through wheel_next

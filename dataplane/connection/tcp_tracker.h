@@ -22,8 +22,9 @@ enum class TcpDirection : uint8_t {
 // changes nothing.
 ConnectionState next_tcp_state(ConnectionState state, uint8_t flags, TcpDirection direction);
 
-// Whether a packet with these flags surely leaves the state as it is, in either direction: a segment
-// of an established connection that opens and closes nothing, and a datagram, which has no flags.
+// Whether a packet with these flags surely leaves the state as it is, in either direction: a
+// segment of an established connection that opens and closes nothing, and a datagram, which has no
+// flags.
 constexpr bool keeps_state(ConnectionState state, uint8_t flags) {
   return (state == ConnectionState::kEstablished || state == ConnectionState::kUdp) &&
          (flags & (kSyn | kFin | kRst)) == 0;

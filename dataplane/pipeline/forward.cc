@@ -88,9 +88,9 @@ Connection* Pipeline::open(Packet& packet, Slot& slot) {
     return nullptr;
   }
   const Pool& pool = service.pool(parsed.family);
-  const std::optional<ServerIndex> server =
+  const ServerIndex server =
       pool.scheduler->pick({slot.key, around_.loads, cursors_[index(pool.index)]});
-  if (!server) {
+  if (server == kNoServer) {
     refuse(packet, slot, DropReason::kNoUsableServer, service.on_no_server);
     return nullptr;
   }
@@ -99,7 +99,7 @@ Connection* Pipeline::open(Packet& packet, Slot& slot) {
     drop(packet, DropReason::kUntrustedQuota);
     return nullptr;
   }
-  connection->server = *server;
+  connection->server = server;
   connection->last_seen = now_;
   connection->state = ConnectionState::kUdp;
   if (tcp) {
@@ -107,7 +107,7 @@ Connection* Pipeline::open(Packet& packet, Slot& slot) {
         next_tcp_state(ConnectionState::kNone, parsed.tcp_flags, TcpDirection::kFromClientOnly);
     connection->next_sequence = tcp_of(packet, parsed).sequence.to_host() + 1;
   }
-  ServerCounters& counters = around_.servers[*server];
+  ServerCounters& counters = around_.servers[server];
   counters.connections.add(1);
   (is_active(connection->state) ? counters.active : counters.inactive).add(1);
   connections_.arm(*connection, now_);

@@ -85,8 +85,14 @@ void Pipeline::look_up_rest() {
 }
 
 void Pipeline::forward_all() {
-  for (const Flow& flow : std::span(flows_.data(), flow_count_)) {
-    forward(*flow.packet, *flow.slot);
+  for (size_t i = 0; i < flow_count_; ++i) {
+    if (i + kLinkLead < flow_count_) [[likely]] {
+      const Slot& later = *flows_[i + kLinkLead].slot;
+      if ((later.parsed.tcp_flags & (kFin | kRst)) != 0) [[unlikely]] {
+        connections_.prefetch_links(later.probe);
+      }
+    }
+    forward(*flows_[i].packet, *flows_[i].slot);
   }
 }
 

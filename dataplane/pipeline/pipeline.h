@@ -94,6 +94,8 @@ class Pipeline {
   // Flows between asking memory for a bucket and reading it: as many as fill the time that memory
   // takes. 8 and 16 cost the same, 4 is too few (docs/performance.md).
   static constexpr size_t kLead = 8;
+  // Likewise, between the neighbours of an entry in its wheel and moving it.
+  static constexpr size_t kLinkLead = 4;
   // A packet that goes through the connection table.
   struct Flow {
     Packet* packet;

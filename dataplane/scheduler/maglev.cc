@@ -69,9 +69,9 @@ void Maglev::set_pool(const PoolServers& servers, const Scheduler* previous) {
   }
 }
 
-std::optional<ServerIndex> Maglev::pick(const PickRequest& request) const {
+ServerIndex Maglev::pick(const PickRequest& request) const {
   if (usable_.empty()) {
-    return std::nullopt;
+    return kNoServer;
   }
   const uint64_t hash = maglev_hash(request.flow);
   uint64_t state = hash;

@@ -23,7 +23,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,7 +38,7 @@ class Maglev final : public Scheduler {
 
   void set_servers(std::span<const SchedulableServer> servers) override;
   void set_pool(const PoolServers& servers, const Scheduler* previous) override;
-  std::optional<ServerIndex> pick(const PickRequest& request) const override;
+  ServerIndex pick(const PickRequest& request) const override;
   [[nodiscard]] bool hashes() const override { return true; }
 
   // Over all configured servers; null when there are none.

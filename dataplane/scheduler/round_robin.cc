@@ -13,9 +13,9 @@ void RoundRobin::set_servers(std::span<const SchedulableServer> servers) {
   }
 }
 
-std::optional<ServerIndex> RoundRobin::pick(const PickRequest& request) const {
+ServerIndex RoundRobin::pick(const PickRequest& request) const {
   if (servers_.empty()) {
-    return std::nullopt;
+    return kNoServer;
   }
   return servers_[take_turn(request.cursor, static_cast<uint32_t>(servers_.size()))];
 }

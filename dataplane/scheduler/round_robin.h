@@ -2,7 +2,6 @@
 // given to a scheduler at all, so it gets nothing here either.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,7 +12,7 @@ namespace ballast {
 class RoundRobin final : public Scheduler {
  public:
   void set_servers(std::span<const SchedulableServer> servers) override;
-  std::optional<ServerIndex> pick(const PickRequest& request) const override;
+  ServerIndex pick(const PickRequest& request) const override;
 
  private:
   std::vector<ServerIndex> servers_;

@@ -15,7 +15,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -84,8 +83,8 @@ class Scheduler {
   // and a flow that is met in its middle can be sent where it belongs.
   [[nodiscard]] virtual bool hashes() const { return false; }
 
-  // The server for a new connection; nothing when there are none.
-  virtual std::optional<ServerIndex> pick(const PickRequest& request) const = 0;
+  // The server for a new connection; kNoServer when there are none.
+  virtual ServerIndex pick(const PickRequest& request) const = 0;
 };
 
 }  // namespace ballast

@@ -146,9 +146,9 @@ void WeightedRoundRobin::set_servers(std::span<const SchedulableServer> servers)
   }
 }
 
-std::optional<ServerIndex> WeightedRoundRobin::pick(const PickRequest& request) const {
+ServerIndex WeightedRoundRobin::pick(const PickRequest& request) const {
   if (round_.empty()) {
-    return std::nullopt;
+    return kNoServer;
   }
   return round_[take_turn(request.cursor, static_cast<uint32_t>(round_.size()))];
 }

@@ -18,7 +18,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -32,7 +31,7 @@ class WeightedRoundRobin final : public Scheduler {
   static constexpr uint32_t kLongestRound = 16384;
 
   void set_servers(std::span<const SchedulableServer> servers) override;
-  std::optional<ServerIndex> pick(const PickRequest& request) const override;
+  ServerIndex pick(const PickRequest& request) const override;
 
  private:
   std::vector<ServerIndex> round_;

@@ -33,7 +33,8 @@ FlowKey flow_of(uint32_t number) {
 std::optional<ServerIndex> pick(const Scheduler& scheduler, const FlowKey& flow) {
   SchedulerCursor cursor;
   const NoLoads loads;
-  return scheduler.pick({flow, loads, cursor});
+  const ServerIndex server = scheduler.pick({flow, loads, cursor});
+  return server != kNoServer ? std::optional(server) : std::nullopt;
 }
 
 std::vector<ServerIndex> pick_all(const Scheduler& scheduler, uint32_t flows) {

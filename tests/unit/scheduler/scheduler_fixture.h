@@ -43,7 +43,8 @@ inline std::optional<ServerIndex> pick_once(const Scheduler& scheduler, Schedule
                                             uint32_t number = 0) {
   const FlowKey flow = flow_number(number);
   const NoLoads loads;
-  return scheduler.pick({flow, loads, cursor});
+  const ServerIndex server = scheduler.pick({flow, loads, cursor});
+  return server != kNoServer ? std::optional(server) : std::nullopt;
 }
 
 // The subscripts of the servers of the next picks; at() fails the test on "none".

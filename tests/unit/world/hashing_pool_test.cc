@@ -55,8 +55,9 @@ std::vector<std::string> answers(const ForwardingSnapshot& snapshot) {
   FlowKey flow;
   for (uint16_t port = 1; port <= 2000; ++port) {
     flow.client_port = Big16::from_host(port);
-    const auto picked = scheduler_of(snapshot).pick({flow, loads, cursor});
-    result.push_back(picked ? snapshot.servers.at(index(*picked)).address.to_string() : "");
+    const ServerIndex picked = scheduler_of(snapshot).pick({flow, loads, cursor});
+    result.push_back(picked != kNoServer ? snapshot.servers.at(index(picked)).address.to_string()
+                                         : "");
   }
   return result;
 }

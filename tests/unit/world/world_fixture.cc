@@ -256,11 +256,11 @@ std::map<std::string, int> picks(const ForwardingSnapshot& snapshot, const Pool&
   const NoLoads loads;
   SchedulerCursor cursor;
   for (int count = 0; count < picks; ++count) {
-    const auto picked = pool.scheduler->pick({flow, loads, cursor});
-    if (!picked) {
+    const ServerIndex picked = pool.scheduler->pick({flow, loads, cursor});
+    if (picked == kNoServer) {
       break;
     }
-    ++result[snapshot.servers.at(index(*picked)).address.to_string()];
+    ++result[snapshot.servers.at(index(picked)).address.to_string()];
   }
   return result;
 }
