@@ -71,6 +71,16 @@ void read_route(TomlTable table, InterfaceSettings& interface, InterfacePosition
 void read_daemon(TomlTable table, DaemonSettings& daemon) {
   read_socket_path(table, "dataplane_socket", daemon.dataplane_socket);
   read_socket_path(table, "control_socket", daemon.control_socket);
+  if (const auto group = table.string("control_socket_group")) {
+    if (is_account_name(*group)) {
+      daemon.control_socket_group = *group;
+    } else {
+      table.error("control_socket_group",
+                  fmt::format("control_socket_group {} is not the name of a group: 1 to 32 "
+                              "letters, digits, \".\", \"_\" and \"-\"",
+                              quote(*group)));
+    }
+  }
   daemon.log_level = table.word("log_level", kLogLevels).value_or(daemon.log_level);
   daemon.on_no_service = table.word("on_no_service", kRefuse).value_or(daemon.on_no_service);
   table.finish();

@@ -250,6 +250,8 @@ TEST(LoadConfiguration, SaysWhatIsWrongWithInterfacesVipsAndTheDaemon) {
       {"[daemon]\ncontrol_socket = 'ballastd.sock'", "write an absolute path"},
       {"[daemon]\ncontrol_socket = '/" + std::string(107, 'x') + "'", "at most 107"},
       {"[daemon]\ncontrol_socket = '/run/ballast/dataplane.sock'", "same as dataplane_socket"},
+      {"[daemon]\ncontrol_socket_group = 'a b'", "is not the name of a group"},
+      {"[daemon]\ncontrol_socket_group = ''", "is not the name of a group"},
       {"[[daemon]]", "daemon must be a table"},
       {"[service]\nname = 'web'", "service must be an array of tables"},
       {"[[servce]]\nname = 'web'", "did you mean \"service\"?"},
