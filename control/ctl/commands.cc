@@ -10,6 +10,7 @@
 #include "control/ctl/connection_listing.h"
 #include "control/ctl/file_commands.h"
 #include "control/ctl/list_view.h"
+#include "control/ctl/paged_answers.h"
 #include "control/ctl/service_view.h"
 #include "control/ctl/session.h"
 #include "control/ctl/status_view.h"
@@ -45,51 +46,46 @@ ExitCode without_dataplane(Report& report) {
   return ExitCode::kNoDataplane;
 }
 
-ExitCode show_rates(const CommandLine& line, const api::Request& request,
-                    const api::ListServicesAnswer& before, Session& session, Report& report) {
+ExitCode show_rates(const CommandLine& line, const api::ListServicesAnswer& before,
+                    Session& session, Report& report) {
   std::this_thread::sleep_for(line.interval);
-  const auto after = session.ask(request);
+  const auto after = list_services(session, line.service);
   if (!after) {
     return report.fail(after.error());
   }
-  if (!after->list_services().counted()) {
+  if (!after->counted()) {
     return report.fail(ExitCode::kNoDataplane, "DATAPLANE_NOT_CONNECTED",
                        "the dataplane is not connected: rates are not known");
   }
-  show(report, rates(before, after->list_services()),
+  show(report, rates(before, *after),
        [&](const auto& found) { return render_rates(found, report.style()); });
   return ExitCode::kOk;
 }
 
 ExitCode show_services(const CommandLine& line, Session& session, Report& report) {
-  api::Request request;
-  request.mutable_list_services()->set_name(line.service);
-  const auto answer = session.ask(request);
-  if (!answer) {
-    return report.fail(answer.error());
+  const auto services = list_services(session, line.service);
+  if (!services) {
+    return report.fail(services.error());
   }
-  const auto& services = answer->list_services();
   if (line.rate) {
-    return show_rates(line, request, services, session, report);
+    return show_rates(line, *services, session, report);
   }
-  show(report, services, [&](const auto& found) {
+  show(report, *services, [&](const auto& found) {
     if (line.stats) {
       return render_counters(found, report.style());
     }
     return line.command == Command::kServiceShow ? render_service_details(found, report.style())
                                                  : render_services(found, report.style());
   });
-  return services.counted() ? ExitCode::kOk : without_dataplane(report);
+  return services->counted() ? ExitCode::kOk : without_dataplane(report);
 }
 
 ExitCode show_names(Session& session, Report& report) {
-  api::Request request;
-  request.mutable_list_services();
-  const auto answer = session.ask(request);
-  if (!answer) {
-    return report.fail(answer.error());
+  const auto services = list_services(session, "");
+  if (!services) {
+    return report.fail(services.error());
   }
-  show(report, answer->list_services(), [](const auto& found) {
+  show(report, *services, [](const auto& found) {
     std::string text;
     for (const auto& service : found.services()) {
       text += printable(service.name()) + "\n";
@@ -112,14 +108,11 @@ ExitCode show_drops(const CommandLine& line, Session& session, Report& report) {
 }
 
 ExitCode show_checks(Session& session, Report& report) {
-  api::Request request;
-  request.mutable_checks();
-  const auto answer = session.ask(request);
+  const auto answer = list_checks(session);
   if (!answer) {
     return report.fail(answer.error());
   }
-  show(report, answer->checks(),
-       [&](const auto& checks) { return render_checks(checks, report.style()); });
+  show(report, *answer, [&](const auto& checks) { return render_checks(checks, report.style()); });
   return ExitCode::kOk;
 }
 

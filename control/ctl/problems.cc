@@ -85,12 +85,15 @@ void look_at_services(const api::StatusAnswer& status, Findings& findings) {
 }
 
 void look_at_configuration(const api::ConfigurationStatus& configuration, Findings& findings) {
-  if (configuration.last_reload() != api::ConfigurationStatus::REFUSED) {
+  const bool refused = configuration.last_reload() == api::ConfigurationStatus::REFUSED;
+  if (!refused && configuration.last_reload() != api::ConfigurationStatus::UNCONFIRMED) {
     return;
   }
   const auto& errors = configuration.last_reload_errors();
-  std::string text = fmt::format("reload refused {} ago, the one before stays in force",
-                                 duration(configuration.last_reload_seconds_ago()));
+  std::string text = fmt::format(
+      "reload {} {} ago{}", refused ? "refused" : "not confirmed",
+      duration(configuration.last_reload_seconds_ago()),
+      refused ? ", the one before stays in force" : " on every worker of the dataplane");
   if (!errors.empty()) {
     text += ": " + errors[0];
   }

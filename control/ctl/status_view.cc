@@ -65,6 +65,10 @@ std::string configuration_line(const api::ConfigurationStatus& configuration) {
       text += fmt::format(", last reload accepted {} ago",
                           duration(configuration.last_reload_seconds_ago()));
       break;
+    case api::ConfigurationStatus::UNCONFIRMED:
+      text += fmt::format(", last reload NOT CONFIRMED {} ago",
+                          duration(configuration.last_reload_seconds_ago()));
+      break;
     case api::ConfigurationStatus::REFUSED:
       text += fmt::format(", last reload REFUSED {} ago",
                           duration(configuration.last_reload_seconds_ago()));

@@ -33,6 +33,7 @@ tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io
   make_folder_of(self.configuration_.daemon.control_socket);
   ControlServerOptions door;
   door.path = self.configuration_.daemon.control_socket;
+  door.group = self.configuration_.daemon.control_socket_group;
   door.log = [](const std::string& line) { spdlog::info("api: {}", line); };
   auto server = ControlServer::listen(loop, self, door);
   if (!server) {
@@ -67,19 +68,22 @@ Daemon::Daemon(boost::asio::io_context& loop, std::string file, LoadedConfigurat
 Daemon::~Daemon() = default;
 
 DataplaneLink::Callbacks Daemon::link_callbacks(std::function<void()> on_fenced) {
-  return {.on_state = [this](const auto& hello,
-                             const auto& state) { on_dataplane_state(hello, state); },
-          .on_disconnect = [this](const std::string&) { servers_->stop_checks(); },
-          .on_neighbor_needed = [this](const auto& needed) { kernel_->on_neighbor_needed(needed); },
-          .on_port_changed =
-              [](const ballast::api::PortInfo& port) {
-                spdlog::warn("port {}: link is {}", port.name(), port.up() ? "up" : "down");
-              },
-          .on_fenced =
-              [on_fenced = std::move(on_fenced)](const std::string& by) {
-                spdlog::error("dataplane: another ballastd took over ({}): this one ends", by);
-                on_fenced();
-              }};
+  return {
+      .on_state = [this](const auto& hello,
+                         const auto& state) { on_dataplane_state(hello, state); },
+      .on_disconnect = [this](const std::string&) { servers_->stop_checks(); },
+      .on_neighbor_needed = [this](const auto& needed) { kernel_->on_neighbor_needed(needed); },
+      .on_port_changed =
+          [](const ballast::api::PortInfo& port) {
+            spdlog::warn("port {}: link is {}", port.name(), port.up() ? "up" : "down");
+          },
+      .on_transaction =
+          [this](const DataplaneLink::Verdict& verdict) { last_reload_.on_transaction(verdict); },
+      .on_fenced =
+          [on_fenced = std::move(on_fenced)](const std::string& by) {
+            spdlog::error("dataplane: another ballastd took over ({}): this one ends", by);
+            on_fenced();
+          }};
 }
 
 // The first dataplane that this ballastd meets knows what the ballastd before it knew.

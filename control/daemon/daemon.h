@@ -32,7 +32,9 @@
 #include "control/api/handler.h"
 #include "control/api/server.h"
 #include "control/config/load.h"
+#include "control/daemon/answer_page.h"
 #include "control/daemon/kernel_part.h"
+#include "control/daemon/reload_record.h"
 #include "control/daemon/servers_part.h"
 #include "control/daemon/statistics_reader.h"
 #include "control/dataplane_link/link.h"
@@ -64,14 +66,9 @@ class Daemon : private ControlHandler {
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
   using ServiceCounts =
-      std::map<std::string, std::vector<const ballast::api::ServerStatistics*>>;  // by service
+      std::map<std::string,
+               std::map<ServerKey, const ballast::api::ServerStatistics*>>;  // by service
   using OnReloaded = std::function<void(const tl::expected<api::ReloadAnswer, api::Failure>&)>;
-
-  struct LastReload {
-    api::ConfigurationStatus::Reload result = api::ConfigurationStatus::NEVER;
-    SteadyTime at;
-    std::vector<std::string> errors;
-  };
 
   Daemon(boost::asio::io_context& loop, std::string file, LoadedConfiguration loaded);
 
@@ -110,8 +107,11 @@ class Daemon : private ControlHandler {
                       api::StatusAnswer& answer) const;
   void fill_warnings(api::StatusAnswer& answer) const;
   static ServiceCounts count_by_service(const ballast::api::Statistics& statistics);
+  [[nodiscard]] tl::expected<AnswerPage, api::Failure> open_page(bool paged,
+                                                                 const std::string& cursor) const;
   void fill_service(const ServiceSettings& settings, const ServiceCounts& counts,
-                    const ServersPart::Targets& targets, api::ServiceStatus& status) const;
+                    const ServersPart::Targets& targets, AnswerPage& page,
+                    api::ListServicesAnswer& answer) const;
   void fill_server(const ServerId& id, const ServerSettings& settings,
                    const ServersPart::Targets& targets, api::ServerStatus& status) const;
 
@@ -122,7 +122,8 @@ class Daemon : private ControlHandler {
   std::chrono::system_clock::time_point loaded_at_ = std::chrono::system_clock::now();
   SteadyTime started_ = std::chrono::steady_clock::now();
   SteadyTime loaded_ = started_;
-  LastReload last_reload_;
+  ReloadRecord last_reload_;
+  uint64_t configuration_number_ = 1;  // how many have been in force
   bool reload_under_way_ = false;
   bool reload_again_ = false;  // asked for by a signal meanwhile
   bool adopted_ = false;       // what a dataplane knew has been taken over

@@ -31,8 +31,7 @@ void Daemon::refuse_reload(std::vector<std::string> errors, const std::string& m
     spdlog::error("reload: {}", error);
     refusal.add_details(error);
   }
-  last_reload_ = {api::ConfigurationStatus::REFUSED, std::chrono::steady_clock::now(),
-                  std::move(errors)};
+  last_reload_.refused(std::chrono::steady_clock::now(), std::move(errors));
   done(tl::unexpected(refusal));
 }
 
@@ -46,11 +45,12 @@ void Daemon::reload(const OnReloaded& done) {
   }
   const Configuration& wanted = loaded->configuration;
   if (wanted.daemon.dataplane_socket != configuration_.daemon.dataplane_socket ||
-      wanted.daemon.control_socket != configuration_.daemon.control_socket) {
-    return refuse_reload(
-        {fmt::format("{}: [daemon]: the sockets cannot change while ballastd runs: restart it",
-                     file_)},
-        "the configuration is refused, nothing has changed", done);
+      wanted.daemon.control_socket != configuration_.daemon.control_socket ||
+      wanted.daemon.control_socket_group != configuration_.daemon.control_socket_group) {
+    return refuse_reload({fmt::format("{}: [daemon]: the sockets and their group cannot change "
+                                      "while ballastd runs: restart it",
+                                      file_)},
+                         "the configuration is refused, nothing has changed", done);
   }
   const std::vector<Change> changes = control::diff(configuration_, wanted);
   const Resources resources = configured_resources(wanted, servers_->conditions());
@@ -61,39 +61,39 @@ void Daemon::reload(const OnReloaded& done) {
     }
   }
   reload_under_way_ = true;
-  link_->propose(
-      resources, unwanted,
-      [this, done, changes, loaded = *loaded](const DataplaneLink::Verdict& verdict) {
-        reload_under_way_ = false;
-        if (std::exchange(reload_again_, false)) {
-          boost::asio::post(loop_, [this] { reload_and_log(); });
-        }
-        if (!verdict.refusals.empty()) {
-          return refuse_reload(verdict.refusals,
-                               "the dataplane refuses the configuration, nothing has changed",
-                               done);
-        }
-        adopt(loaded);
-        last_reload_ = {api::ConfigurationStatus::ACCEPTED, std::chrono::steady_clock::now(), {}};
-        api::ReloadAnswer answer;
-        answer.set_file(file_);
-        for (const Change& change : changes) {
-          spdlog::info("reload: {}", change.to_string());
-          *answer.add_changes() = describe(change);
-        }
-        spdlog::info("reload: {}: {} changes", file_, changes.size());
-        answer.set_dataplane_connected(verdict.connected);
-        answer.set_generation(verdict.generation);
-        for (const uint32_t worker : verdict.stalled_workers) {
-          answer.add_stalled_workers(worker);
-        }
-        done(answer);
-      });
+  link_->propose(resources, unwanted,
+                 [this, done, changes, loaded = *loaded](const DataplaneLink::Verdict& verdict) {
+                   reload_under_way_ = false;
+                   if (std::exchange(reload_again_, false)) {
+                     boost::asio::post(loop_, [this] { reload_and_log(); });
+                   }
+                   if (!verdict.refusals.empty()) {
+                     return refuse_reload(
+                         verdict.refusals,
+                         "the dataplane refuses the configuration, nothing has changed", done);
+                   }
+                   adopt(loaded);
+                   last_reload_.taken(std::chrono::steady_clock::now(), verdict);
+                   api::ReloadAnswer answer;
+                   answer.set_file(file_);
+                   for (const Change& change : changes) {
+                     spdlog::info("reload: {}", change.to_string());
+                     *answer.add_changes() = describe(change);
+                   }
+                   spdlog::info("reload: {}: {} changes", file_, changes.size());
+                   answer.set_dataplane_connected(verdict.connected);
+                   answer.set_generation(verdict.generation);
+                   for (const uint32_t worker : verdict.stalled_workers) {
+                     answer.add_stalled_workers(worker);
+                   }
+                   done(answer);
+                 });
 }
 
 // Brings everything but the dataplane, which has it already, to the new configuration.
 void Daemon::adopt(LoadedConfiguration loaded) {
   configuration_ = std::move(loaded.configuration);
+  ++configuration_number_;
   set_log_level(configuration_.daemon.log_level);
   warnings_ = std::move(loaded.warnings);
   loaded_at_ = std::chrono::system_clock::now();

@@ -1,4 +1,6 @@
 // `ballastctl service list`, `service show` and `checks`.
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "control/daemon/daemon.h"
@@ -43,46 +45,17 @@ api::CheckStatus check_status(const ServerId& id, const healthcheck::TargetStatu
   return status;
 }
 
-}  // namespace
-
-void Daemon::list_services(const Peer&, const api::ListServicesRequest& request,
-                           Callback<api::ListServicesAnswer> done) {
-  if (!request.name().empty() && servers_->find_service(request.name()) == nullptr) {
-    return done(tl::unexpected(
-        failure(api::Failure::NOT_FOUND, fmt::format("no service \"{}\"", request.name()))));
-  }
-  statistics_->fetch([this, done, name = request.name()](
-                         const std::optional<ballast::api::Statistics>& statistics) {
-    api::ListServicesAnswer answer;
-    answer.set_counted(statistics.has_value());
-    answer.set_counted_at_ms(
-        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                  std::chrono::steady_clock::now().time_since_epoch())
-                                  .count()));
-    const ServiceCounts counts = statistics ? count_by_service(*statistics) : ServiceCounts{};
-    const auto targets = servers_->targets();
-    for (const ServiceSettings& service : configuration_.services) {
-      if (name.empty() || name == service.name) {
-        fill_service(service, counts, targets, *answer.add_services());
-      }
-    }
-    done(answer);
-  });
+void fill_counts(const ballast::api::ServerStatistics& counted, api::ServerStatus& server) {
+  server.set_active_connections(counted.active_connections());
+  server.set_inactive_connections(counted.inactive_connections());
+  *server.mutable_counters() = counted.counters();
 }
 
-Daemon::ServiceCounts Daemon::count_by_service(const ballast::api::Statistics& statistics) {
-  ServiceCounts counts;
-  for (const ballast::api::ServerStatistics& server : statistics.servers()) {
-    counts[server.service()].push_back(&server);
-  }
-  return counts;
-}
-
-void Daemon::fill_service(const ServiceSettings& settings, const ServiceCounts& counts,
-                          const ServersPart::Targets& targets, api::ServiceStatus& status) const {
-  const ballast::api::Service service =
-      service_resource(settings, servers_->conditions()).service();
-  status.set_name(service.name());
+// What is the service's own. Its servers are left out on the way: they may be many.
+void fill_attributes(const ServiceSettings& settings, api::ServiceStatus& status) {
+  ServiceSettings alone = settings;
+  alone.servers.clear();
+  const ballast::api::Service service = service_resource(alone, {}).service();
   *status.mutable_listeners() = service.listeners();
   status.set_mode(service.mode());
   status.set_scheduler(service.scheduler());
@@ -90,41 +63,103 @@ void Daemon::fill_service(const ServiceSettings& settings, const ServiceCounts& 
   status.set_on_server_down(service.on_server_down());
   status.set_sloppy_tcp(service.sloppy_tcp());
   *status.mutable_timeout_seconds() = service.timeout_seconds();
-  std::map<std::string, api::ServerStatus*> by_server;
-  for (const ServerSettings& server : settings.servers) {
-    by_server[server.key.to_string()] = nullptr;
-    fill_server({settings.name, server.key}, server, targets, *status.add_servers());
+}
+
+}  // namespace
+
+tl::expected<AnswerPage, api::Failure> Daemon::open_page(bool paged,
+                                                         const std::string& cursor) const {
+  auto page = AnswerPage::open(paged, cursor, configuration_number_);
+  if (page) {
+    return *page;
   }
-  for (int i = 0; i < status.servers_size(); ++i) {
-    by_server[settings.servers[static_cast<size_t>(i)].key.to_string()] = status.mutable_servers(i);
+  if (page.error() == AnswerPage::Refusal::kNotACursor) {
+    return tl::unexpected(
+        failure(api::Failure::INVALID, fmt::format("\"{}\" is not a cursor", cursor)));
   }
-  const auto counted = counts.find(settings.name);
-  if (counted == counts.end()) {
+  return tl::unexpected(
+      failure(api::Failure::BUSY, "the configuration has changed meanwhile: begin anew"));
+}
+
+void Daemon::list_services(const Peer&, const api::ListServicesRequest& request,
+                           Callback<api::ListServicesAnswer> done) {
+  if (!request.name().empty() && servers_->find_service(request.name()) == nullptr) {
+    return done(tl::unexpected(
+        failure(api::Failure::NOT_FOUND, fmt::format("no service \"{}\"", request.name()))));
+  }
+  statistics_->fetch(
+      [this, done, request](const std::optional<ballast::api::Statistics>& statistics) {
+        auto page = open_page(request.paged(), request.cursor());
+        if (!page) {
+          return done(tl::unexpected(page.error()));
+        }
+        api::ListServicesAnswer answer;
+        answer.set_counted(statistics.has_value());
+        answer.set_counted_at_ms(
+            static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                      std::chrono::steady_clock::now().time_since_epoch())
+                                      .count()));
+        const ServiceCounts counts = statistics ? count_by_service(*statistics) : ServiceCounts{};
+        const auto targets = servers_->targets();
+        for (const ServiceSettings& service : configuration_.services) {
+          if (request.name().empty() || request.name() == service.name) {
+            fill_service(service, counts, targets, *page, answer);
+          }
+        }
+        answer.set_next_cursor(page->next_cursor());
+        done(answer);
+      });
+}
+
+Daemon::ServiceCounts Daemon::count_by_service(const ballast::api::Statistics& statistics) {
+  ServiceCounts counts;
+  for (const ballast::api::ServerStatistics& server : statistics.servers()) {
+    if (const auto address = IpAddress::parse(server.address())) {
+      counts[server.service()][{*address, static_cast<uint16_t>(server.port())}] = &server;
+    }
+  }
+  return counts;
+}
+
+void Daemon::fill_service(const ServiceSettings& settings, const ServiceCounts& counts,
+                          const ServersPart::Targets& targets, AnswerPage& page,
+                          api::ListServicesAnswer& answer) const {
+  const auto first = page.begin_service(settings.servers.size());
+  if (!first) {
     return;
   }
-  std::vector<const ballast::api::ServerStatistics*> removed;
-  for (const ballast::api::ServerStatistics* each : counted->second) {
-    const auto address = IpAddress::parse(each->address());
-    const auto found =
-        address
-            ? by_server.find(ServerKey{*address, static_cast<uint16_t>(each->port())}.to_string())
-            : by_server.end();
-    if (found == by_server.end()) {
-      removed.push_back(each);
+  api::ServiceStatus& status = *answer.add_services();
+  status.set_name(settings.name);
+  if (*first == 0) {
+    fill_attributes(settings, status);
+    (void)page.take(0, status.ByteSizeLong());
+  }
+  static const ServiceCounts::mapped_type kNone;
+  const auto found = counts.find(settings.name);
+  ServiceCounts::mapped_type left = found != counts.end() ? found->second : kNone;
+  for (size_t i = 0; i < settings.servers.size(); ++i) {
+    const ServerSettings& each = settings.servers[i];
+    const auto counted = left.extract(each.key);
+    if (i < *first) {
       continue;
     }
-    found->second->set_active_connections(each->active_connections());
-    found->second->set_inactive_connections(each->inactive_connections());
-    *found->second->mutable_counters() = each->counters();
+    api::ServerStatus server;
+    fill_server({settings.name, each.key}, each, targets, server);
+    if (!counted.empty()) {
+      fill_counts(*counted.mapped(), server);
+    }
+    if (!page.take(i, server.ByteSizeLong())) {
+      return;
+    }
+    *status.add_servers() = std::move(server);
   }
-  for (const ballast::api::ServerStatistics* each : removed) {
+  // Those that are configured no more, and have connections still.
+  for (const auto& [key, counted] : left) {
     api::ServerStatus& server = *status.add_servers();
-    server.set_address(each->address());
-    server.set_port(each->port());
+    server.set_address(counted->address());
+    server.set_port(counted->port());
     server.set_removed(true);
-    server.set_active_connections(each->active_connections());
-    server.set_inactive_connections(each->inactive_connections());
-    *server.mutable_counters() = each->counters();
+    fill_counts(*counted, server);
   }
 }
 
@@ -149,20 +184,31 @@ void Daemon::checks(const Peer&, const api::ChecksRequest& request,
     return done(tl::unexpected(
         failure(api::Failure::NOT_FOUND, fmt::format("no service \"{}\"", request.service()))));
   }
+  auto page = open_page(request.paged(), request.cursor());
+  if (!page) {
+    return done(tl::unexpected(page.error()));
+  }
   const auto targets = servers_->targets();
   api::ChecksAnswer answer;
   for (const ServiceSettings& service : configuration_.services) {
     if (!request.service().empty() && request.service() != service.name) {
       continue;
     }
-    for (const ServerSettings& server : service.servers) {
-      const ServerId id{service.name, server.key};
+    const size_t count = service.servers.size();
+    for (size_t i = page->begin_service(count).value_or(count); i < count; ++i) {
+      const ServerId id{service.name, service.servers[i].key};
       const auto target = targets.find(id.to_string());
-      if (target != targets.end()) {
-        *answer.add_checks() = check_status(id, target->second);
+      if (target == targets.end()) {
+        continue;
       }
+      api::CheckStatus check = check_status(id, target->second);
+      if (!page->take(i, check.ByteSizeLong())) {
+        break;
+      }
+      *answer.add_checks() = std::move(check);
     }
   }
+  answer.set_next_cursor(page->next_cursor());
   done(answer);
 }
 

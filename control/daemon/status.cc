@@ -31,13 +31,7 @@ void Daemon::fill_configuration(api::ConfigurationStatus& status) const {
   status.set_file(file_);
   status.set_loaded_at(std::chrono::system_clock::to_time_t(loaded_at_));
   status.set_loaded_seconds_ago(seconds_since(loaded_));
-  status.set_last_reload(last_reload_.result);
-  if (last_reload_.result != api::ConfigurationStatus::NEVER) {
-    status.set_last_reload_seconds_ago(seconds_since(last_reload_.at));
-  }
-  for (const std::string& error : last_reload_.errors) {
-    status.add_last_reload_errors(error);
-  }
+  last_reload_.fill(std::chrono::steady_clock::now(), status);
 }
 
 void Daemon::fill_summaries(const std::optional<ballast::api::Statistics>& statistics,
@@ -128,17 +122,23 @@ void Daemon::fill_warnings(api::StatusAnswer& answer) const {
   for (const KernelPart::Problem& problem : kernel_->problems()) {
     warn(api::Warning::DEGRADED, problem.subject, problem.text);
   }
+  constexpr size_t kMostShown = 20;
+  size_t behind_gateways = 0;
   for (const ServiceSettings& service : configuration_.services) {
     for (const ServerSettings& server : service.servers) {
       const netlink::EffectiveRoute* route = route_to(kernel_->routes(), server.key.address);
       if (service.mode == Mode::kDirectRouting && route != nullptr && !route->hops.empty() &&
-          route->hops.front().gateway) {
+          route->hops.front().gateway && ++behind_gateways <= kMostShown) {
         warn(api::Warning::DEGRADED, fmt::format("service {}", service.name),
              fmt::format("server {} is behind the gateway {}: mode dr reaches servers on the same "
                          "Ethernet segment only",
                          server.key.to_string(), route->hops.front().gateway->to_string()));
       }
     }
+  }
+  if (behind_gateways > kMostShown) {
+    warn(api::Warning::DEGRADED, "services",
+         fmt::format("{} more servers are behind a gateway", behind_gateways - kMostShown));
   }
 }
 

@@ -40,17 +40,6 @@ namespace ballast::control {
 
 class DataplaneLink {
  public:
-  struct Callbacks {
-    // A dataplane is there: what it is, and what it knows. Called for each connection, before
-    // anything is said.
-    std::function<void(const ballast::api::HelloAnswer&, const ballast::api::State&)> on_state;
-    std::function<void(const std::string& reason)> on_disconnect;
-    std::function<void(const ballast::api::NeighborNeeded&)> on_neighbor_needed;
-    std::function<void(const ballast::api::PortInfo&)> on_port_changed;
-    // Another ballastd is the writer now; nothing that is said here has an effect any more.
-    std::function<void(const std::string& by)> on_fenced;
-  };
-
   struct Verdict {
     bool connected = false;  // false: noted, the dataplane gets it when it is there
     uint64_t generation = 0;
@@ -58,6 +47,19 @@ class DataplaneLink {
     std::vector<std::string> refused;   // `service "web"`: what each refusal is about
     std::vector<uint32_t> stalled_workers;
   };
+  struct Callbacks {
+    // A dataplane is there: what it is, and what it knows. Called for each connection, before
+    // anything is said.
+    std::function<void(const ballast::api::HelloAnswer&, const ballast::api::State&)> on_state;
+    std::function<void(const std::string& reason)> on_disconnect;
+    std::function<void(const ballast::api::NeighborNeeded&)> on_neighbor_needed;
+    std::function<void(const ballast::api::PortInfo&)> on_port_changed;
+    // Any transaction was answered, a proposal too.
+    std::function<void(const Verdict&)> on_transaction = [](const Verdict&) {};
+    // Another ballastd is the writer now; nothing that is said here has an effect any more.
+    std::function<void(const std::string& by)> on_fenced;
+  };
+
   using OnVerdict = std::function<void(const Verdict&)>;
 
   DataplaneLink(boost::asio::io_context& loop, std::string socket, Callbacks callbacks);

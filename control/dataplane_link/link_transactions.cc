@@ -203,6 +203,7 @@ void DataplaneLink::send(Transaction transaction, const OnVerdict& on_verdict) {
           trouble_.clear();
         }
         on_verdict(verdict);
+        callbacks_.on_transaction(verdict);
         if (refused_) {
           retry_later();
         }

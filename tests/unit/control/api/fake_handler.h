@@ -28,6 +28,12 @@ class FakeHandler : public ControlHandler {
       on_connections = [](const auto&) { return api::ListConnectionsAnswer(); };
   tl::expected<api::DropsAnswer, api::Failure> drops_answer;
   tl::expected<api::ChecksAnswer, api::Failure> checks_answer;
+  // Take the place of the two above where they are set.
+  std::function<tl::expected<api::ListServicesAnswer, api::Failure>(
+      const api::ListServicesRequest&)>
+      on_service_page;
+  std::function<tl::expected<api::ChecksAnswer, api::Failure>(const api::ChecksRequest&)>
+      on_check_page;
   tl::expected<api::ReloadAnswer, api::Failure> reload_answer;
   tl::expected<api::DiffAnswer, api::Failure> diff_answer;
   std::function<tl::expected<api::SetServerOverrideAnswer, api::Failure>(
@@ -41,7 +47,7 @@ class FakeHandler : public ControlHandler {
   }
   void list_services(const Peer&, const api::ListServicesRequest& request,
                      Callback<api::ListServicesAnswer> done) override {
-    done(on_services(request.name()));
+    done(on_service_page ? on_service_page(request) : on_services(request.name()));
   }
   void list_connections(const Peer&, const api::ListConnectionsRequest& request,
                         Callback<api::ListConnectionsAnswer> done) override {
@@ -50,8 +56,9 @@ class FakeHandler : public ControlHandler {
   void drops(const Peer&, const api::DropsRequest&, Callback<api::DropsAnswer> done) override {
     done(drops_answer);
   }
-  void checks(const Peer&, const api::ChecksRequest&, Callback<api::ChecksAnswer> done) override {
-    done(checks_answer);
+  void checks(const Peer&, const api::ChecksRequest& request,
+              Callback<api::ChecksAnswer> done) override {
+    done(on_check_page ? on_check_page(request) : checks_answer);
   }
   void reload(const Peer&, const api::ReloadRequest&, Callback<api::ReloadAnswer> done) override {
     done(reload_answer);

@@ -107,6 +107,79 @@ TEST_F(Ballastctl, PrintsJsonForEveryCommand) {
   (void)parsed(ballastctl({"--json", "check", folder_ / "none"}).out);
 }
 
+// Two services, of which one goes on in the second page.
+tl::expected<api::ListServicesAnswer, api::Failure> two_pages(
+    const api::ListServicesRequest& request) {
+  api::ListServicesAnswer answer;
+  answer.set_counted(true);
+  const auto add = [&answer](const char* service, const char* server) {
+    auto& status = *answer.add_services();
+    status.set_name(service);
+    status.add_servers()->set_address(server);
+  };
+  if (!request.paged() || (!request.cursor().empty() && request.cursor() != "1/1")) {
+    return tl::unexpected(failure(api::Failure::INVALID, "no such page"));
+  }
+  if (request.cursor().empty()) {
+    add("a", "10.0.0.1");
+    answer.set_next_cursor("1/1");
+  } else {
+    add("a", "10.0.0.2");
+    add("b", "10.0.0.3");
+  }
+  return answer;
+}
+
+TEST_F(Ballastctl, PutsPagesTogether) {
+  handler_.on_service_page = two_pages;
+  handler_.on_check_page = [](const api::ChecksRequest& request) {
+    api::ChecksAnswer answer;
+    answer.add_checks()->set_address(request.cursor().empty() ? "10.0.0.1" : "10.0.0.2");
+    answer.set_next_cursor(request.cursor().empty() ? "1/1" : "");
+    return answer;
+  };
+  RunningServer server(handler_, options());
+  const auto services = parsed(ask({"service", "list", "--json"}).out);
+  const auto& list = services.fields().at("services").list_value();
+  ASSERT_EQ(list.values_size(), 2);
+  EXPECT_EQ(list.values(0).struct_value().fields().at("servers").list_value().values_size(), 2);
+  EXPECT_EQ(services.fields().at("nextCursor").string_value(), "");
+  const auto checks = parsed(ask({"checks", "--json"}).out);
+  EXPECT_EQ(checks.fields().at("checks").list_value().values_size(), 2);
+}
+
+TEST_F(Ballastctl, BeginsAnewWhenTheConfigurationChangesBetweenTwoPagesButNotForEver) {
+  int asked = 0;
+  int changes = 2;
+  handler_.on_service_page = [&](const api::ListServicesRequest& request)
+      -> tl::expected<api::ListServicesAnswer, api::Failure> {
+    ++asked;
+    if (!request.cursor().empty() && changes-- > 0) {
+      return tl::unexpected(failure(api::Failure::BUSY, "changed"));
+    }
+    return two_pages(request);
+  };
+  RunningServer server(handler_, options());
+  EXPECT_EQ(ask({"service", "list"}).exit_code, 0);
+  EXPECT_EQ(asked, 6);
+  asked = 0;
+  changes = 1000;
+  EXPECT_NE(ask({"service", "list"}).exit_code, 0);
+  EXPECT_EQ(asked, 10);
+}
+
+TEST_F(Ballastctl, DoesNotAskForOnePageForEver) {
+  handler_.on_check_page = [](const api::ChecksRequest&) {
+    api::ChecksAnswer answer;
+    answer.set_next_cursor("1/1");
+    return answer;
+  };
+  RunningServer server(handler_, options());
+  const auto outcome = ask({"checks"});
+  EXPECT_NE(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("the same page again and again"));
+}
+
 TEST_F(Ballastctl, RefusesCommandLinesThatMakeNoSense) {
   const std::vector<std::vector<std::string>> wrong{
       {},

@@ -207,6 +207,18 @@ TEST(StatusView, SaysFirstWhatIsWrongWorstFirst) {
 ballastd )"));
 }
 
+TEST(StatusView, SaysThatAReloadIsNotConfirmed) {
+  auto status = healthy();
+  status.mutable_configuration()->set_last_reload(api::ConfigurationStatus::UNCONFIRMED);
+  status.mutable_configuration()->set_last_reload_seconds_ago(5);
+  status.mutable_configuration()->add_last_reload_errors("worker 2 has not taken it yet");
+  const auto text = render_status(status, kPlain);
+  EXPECT_THAT(text,
+              HasSubstr("reload not confirmed 5s ago on every worker of the dataplane: worker "
+                        "2 has not taken it yet"));
+  EXPECT_THAT(text, HasSubstr("last reload NOT CONFIRMED 5s ago"));
+}
+
 TEST(StatusView, SaysThatTheDataplaneIsGoneAndNothingOldOfIt) {
   auto status = healthy();
   status.mutable_dataplane()->set_connected(false);

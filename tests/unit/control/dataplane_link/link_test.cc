@@ -50,6 +50,7 @@ class Link : public ballast::api::ContractFixture {
             .on_disconnect = [this](const std::string& why) { losses.push_back(why); },
             .on_neighbor_needed = [this](const auto& needed) { needs.push_back(needed.address()); },
             .on_port_changed = [](const auto&) {},
+            .on_transaction = [this](const auto& verdict) { answered.push_back(verdict); },
             .on_fenced = [](const auto&) {}});
     ASSERT_TRUE(run_until([this] { return !states.empty(); }));
   }
@@ -109,6 +110,7 @@ class Link : public ballast::api::ContractFixture {
   std::vector<std::string> losses;
   std::vector<std::string> needs;
   std::vector<DataplaneLink::Verdict> verdicts;
+  std::vector<DataplaneLink::Verdict> answered;
 };
 
 TEST_F(Link, SaysNothingBeforeItIsStartedAndThenEverythingAtOnce) {
@@ -255,6 +257,20 @@ TEST_F(Link, TakesAProposalAsAcceptedWhileThereIsNoDataplane) {
   EXPECT_FALSE(verdicts[0].connected);
   start();
   EXPECT_THAT(upserts(accept_next()), ElementsAre("service/web"));
+}
+
+TEST_F(Link, TellsOfEveryTransactionThatIsAnswered) {
+  in_force();
+  EXPECT_EQ(answered.size(), 1U);
+  propose({{"service/mail", service("mail")}});
+  refuse(next(), "service \"mail\"");
+  ASSERT_EQ(answered.size(), 2U);
+  EXPECT_THAT(answered[1].refusals, ElementsAre("service \"mail\": no"));
+  link->update(route("10.0.0.0/8"));
+  accept_next();
+  ASSERT_EQ(answered.size(), 3U);
+  EXPECT_TRUE(answered[2].connected);
+  EXPECT_THAT(answered[2].refusals, IsEmpty());
 }
 
 TEST_F(Link, SendsProposalsOneAfterTheOther) {
