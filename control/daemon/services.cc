@@ -134,9 +134,10 @@ void Daemon::fill_service(const ServiceSettings& settings, const ServiceCounts& 
     fill_attributes(settings, status);
     (void)page.take(0, status.ByteSizeLong());
   }
-  static const ServiceCounts::mapped_type kNone;
-  const auto found = counts.find(settings.name);
-  ServiceCounts::mapped_type left = found != counts.end() ? found->second : kNone;
+  ServiceCounts::mapped_type left;
+  if (const auto found = counts.find(settings.name); found != counts.end()) {
+    left = found->second;
+  }
   for (size_t i = 0; i < settings.servers.size(); ++i) {
     const ServerSettings& each = settings.servers[i];
     const auto counted = left.extract(each.key);
