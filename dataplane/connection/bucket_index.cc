@@ -50,11 +50,13 @@ bool BucketIndex::erase(uint64_t hash, uint32_t entry) {
 }
 
 bool BucketIndex::erase_from(uint32_t bucket, uint16_t tag, uint32_t entry) {
-  for (uint32_t slot = 0; slot < Bucket::kSlots; ++slot) {
-    if (buckets_[bucket].entries[slot] == entry && buckets_[bucket].tags[slot] == tag) {
+  for (uint32_t matches = matches_of(buckets_[bucket], tag); matches != 0;) {
+    const uint32_t slot = slot_of(matches);
+    if (buckets_[bucket].entries[slot] == entry) {
       clear({bucket, slot});
       return true;
     }
+    matches &= ~(uint32_t{3} << (2 * slot));
   }
   return false;
 }

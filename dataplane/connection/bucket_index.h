@@ -50,7 +50,7 @@ class BucketIndex {
   void prefetch(uint64_t hash) const { __builtin_prefetch(&buckets_[primary_of(hash)]); }
 
   // The first entry of the primary bucket whose tag matches, not verified. 0 when there is none;
-  // the alternative bucket is then prefetched, if the flow can be there, for find() to look into.
+  // the alternative bucket is then prefetched, if the flow can be there or may have to go there.
   [[nodiscard]] uint32_t candidate(uint64_t hash) const {
     const uint16_t tag = tag_of(hash);
     const uint32_t primary = primary_of(hash);
@@ -59,10 +59,22 @@ class BucketIndex {
     if (matches != 0) [[likely]] {
       return bucket.entries[slot_of(matches)];
     }
-    if (bucket.displaced != 0) {
+    if (bucket.displaced != 0 || matches_of(bucket, 0) == 0) {
       __builtin_prefetch(&buckets_[other_bucket(primary, tag)]);
     }
     return 0;
+  }
+
+  // Likewise of the alternative bucket, for a hash that has no candidate in its primary one.
+  [[nodiscard]] uint32_t second_candidate(uint64_t hash) const {
+    const uint32_t primary = primary_of(hash);
+    if (buckets_[primary].displaced == 0) {
+      return 0;
+    }
+    const uint16_t tag = tag_of(hash);
+    const Bucket& bucket = buckets_[other_bucket(primary, tag)];
+    const uint32_t matches = matches_of(bucket, tag);
+    return matches != 0 ? bucket.entries[slot_of(matches)] : 0;
   }
 
   // The entry for which verify(entry) is true, of those whose tag matches; else 0.

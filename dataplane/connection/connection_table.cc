@@ -188,15 +188,17 @@ ConnectionIndex ConnectionTable::oldest(Wheel wheel, Seconds32 now) {
 void ConnectionTable::scout(Wheel wheel) {
   Scout& scout = scouts_[wheel];
   if (scout.lead == 0 || scout.entry == 0 || class_of(entries_[scout.entry]) != wheel) {
-    scout = {.entry = wheels_[wheel].first(), .lead = 0};
+    scout = {.entry = wheels_[wheel].first()};
   } else {
     --scout.lead;
+    static_cast<void>(index_.candidate(scout.hash));  // asks for the alternative, if it is there
   }
   for (uint32_t step = 0; step < 2 && scout.lead < kScoutLead && scout.entry != 0; ++step) {
     const Connection& next = entries_[scout.entry];
-    index_.prefetch(flow_hash(next.key, hash_key_));
+    const uint64_t hash = flow_hash(next.key, hash_key_);
+    index_.prefetch(hash);
     __builtin_prefetch(&entries_[next.wheel_next], 1);
-    scout = {.entry = next.wheel_next, .lead = scout.lead + 1};
+    scout = {.entry = next.wheel_next, .lead = scout.lead + 1, .hash = hash};
   }
 }
 

@@ -87,6 +87,12 @@ class ConnectionTable {
     probe.candidate = index_.candidate(probe.hash);
     __builtin_prefetch(&entries_[probe.candidate], 1);
   }
+  // Between passes 2 and 3, for a flow without a candidate: it may live in its alternative bucket,
+  // which pass 2 asked for.
+  void prefetch_second_entry(Probe& probe) const {
+    probe.candidate = index_.second_candidate(probe.hash);
+    __builtin_prefetch(&entries_[probe.candidate], 1);
+  }
   // For a packet that will likely change the state, somewhere between passes 2 and 3: prefetches
   // the neighbours of its entry in the wheel, which arm() and remove() write to.
   void prefetch_links(const Probe& probe) const {
@@ -150,6 +156,7 @@ class ConnectionTable {
   struct Scout {
     ConnectionIndex entry = 0;  // behind the last one that was looked at
     uint32_t lead = 0;          // how many were looked at and are still to be taken
+    uint64_t hash = 0;          // of the last one: its bucket is on its way
   };
   // In FlowKey's padding, which is zero in every key of a packet: a free entry equals no key.
   static constexpr uint8_t kFreeMark = 0xff;

@@ -82,6 +82,8 @@ namespace ballast {
   X(kTooBig, "too_big", "longer than the outgoing port's MTU")                                     \
   X(kTransit, "transit", "for neither a VIP nor this node: ballast is not a router")               \
   X(kPuntLimited, "punt_limited", "for the kernel twin: over the rate limit of its class")         \
+  X(kAdvertStale, "advert_stale",                                                                  \
+    "VRRP advert of this node that a worker left waiting for longer than its interval")            \
   X(kTwinFull, "twin_full",                                                                        \
     "the kernel did not take it: the twin's queue is full or the twin is down")                    \
   X(kHandOverFull, "hand_over_full", "the ring to the owner worker was full")                      \

@@ -84,13 +84,23 @@ void Pipeline::look_up_rest() {
   }
 }
 
+// What only some packets need to have fetched: an entry by way of its alternative bucket, what
+// hangs beside an entry that is about to move.
+inline void Pipeline::look_closer(Slot& slot) const {
+  if (slot.probe.candidate == 0) [[unlikely]] {
+    connections_.prefetch_second_entry(slot.probe);
+  } else if ((slot.parsed.tcp_flags & (kFin | kRst)) != 0) [[unlikely]] {
+    connections_.prefetch_links(slot.probe);
+  }
+}
+
 void Pipeline::forward_all() {
+  for (size_t i = 0; i < std::min(kLead, flow_count_); ++i) {
+    look_closer(*flows_[i].slot);
+  }
   for (size_t i = 0; i < flow_count_; ++i) {
-    if (i + kLinkLead < flow_count_) [[likely]] {
-      const Slot& later = *flows_[i + kLinkLead].slot;
-      if ((later.parsed.tcp_flags & (kFin | kRst)) != 0) [[unlikely]] {
-        connections_.prefetch_links(later.probe);
-      }
+    if (i + kLead < flow_count_) [[likely]] {
+      look_closer(*flows_[i + kLead].slot);
     }
     forward(*flows_[i].packet, *flows_[i].slot);
   }

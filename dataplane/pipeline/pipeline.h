@@ -94,8 +94,6 @@ class Pipeline {
   // Flows between asking memory for a bucket and reading it: as many as fill the time that memory
   // takes. 8 and 16 cost the same, 4 is too few (docs/performance.md).
   static constexpr size_t kLead = 8;
-  // Likewise, between the neighbours of an entry in its wheel and moving it.
-  static constexpr size_t kLinkLead = 4;
   // A packet that goes through the connection table.
   struct Flow {
     Packet* packet;
@@ -116,7 +114,8 @@ class Pipeline {
   // --- stages over the burst
   void admit_all(std::span<Packet> burst);  // parse, classify, steer, begin the lookups
   void look_up_rest();                      // of the last flows: match tags, ask for entries
-  void forward_all();                       // connection, server, next hop, rewrite
+  void look_closer(Slot& slot) const;
+  void forward_all();  // connection, server, next hop, rewrite
 
   // --- admission (admission.h): plain packets for a VIP that is known to be open
   [[nodiscard]] const LocalAddress* find_gate(const Packet& packet,
