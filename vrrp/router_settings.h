@@ -24,7 +24,8 @@ struct RouterSettings {
 
   ChecksumForm checksum = ChecksumForm::kRfc5798;  // what is sent
   std::vector<IpAddress> unicast_peers;            // empty: multicast
-  uint8_t minimum_ttl = kRequiredTtl;              // for unicast; multicast is always 255
+  // Of unicast; multicast is always 255. keepalived 2.2.7 sends unicast over IPv6 with 64.
+  uint8_t minimum_ttl = kRequiredTtl;
   // Discard adverts with other addresses than these, as RFC 3768 section 7.1 does unless the
   // sender is the owner. It makes two active routers while an operator edits: off by default.
   bool strict_addresses = false;

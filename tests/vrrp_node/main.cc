@@ -85,6 +85,9 @@ GroupSettings settings_from(char** arguments, int count) {
         router.unicast_peers.push_back(peer);
       }
     }
+    if (count > 10) {
+      router.minimum_ttl = static_cast<uint8_t>(number(arguments[10]));
+    }
     if (!router.addresses.empty()) {
       group.routers.push_back(router);
     }
