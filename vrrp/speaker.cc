@@ -105,7 +105,7 @@ class Speaker::Core {
     });
   }
 
-  void set_interfaces(std::vector<InterfaceFacts> interfaces);
+  void set_interfaces(const std::vector<InterfaceFacts>& interfaces);
   void set_groups(std::vector<SpeakerGroup> wanted);
   void stop(const std::string& reason);
   void abandon();
@@ -176,9 +176,9 @@ void Speaker::Core::each(const Event& event) {
   }
 }
 
-void Speaker::Core::set_interfaces(std::vector<InterfaceFacts> interfaces) {
+void Speaker::Core::set_interfaces(const std::vector<InterfaceFacts>& interfaces) {
   interfaces_.clear();
-  for (InterfaceFacts& facts : interfaces) {
+  for (const InterfaceFacts& facts : interfaces) {
     interfaces_[facts.interface] = facts;
   }
   open_wires();
@@ -536,8 +536,8 @@ Speaker::Speaker(LeaseHolder& lease_holder, SpeakerCallbacks callbacks)
 Speaker::~Speaker() = default;
 
 void Speaker::set_interfaces(std::vector<InterfaceFacts> interfaces) {
-  core_->post([core = core_.get(), interfaces = std::move(interfaces)]() mutable {
-    core->set_interfaces(std::move(interfaces));
+  core_->post([core = core_.get(), interfaces = std::move(interfaces)] {
+    core->set_interfaces(interfaces);
   });
 }
 
