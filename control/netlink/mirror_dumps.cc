@@ -116,7 +116,7 @@ void Mirror::Impl::end_of_family(int error) {
 }
 
 void Mirror::Impl::end_dump() {
-  const Dump done = *std::exchange(dump_, std::nullopt);
+  const MirrorDump done = *std::exchange(dump_, std::nullopt);
   if (done.useless) {
     builder_.abandon_dump();
   } else {

@@ -24,6 +24,16 @@ namespace ballast::netlink {
 // What is read from a socket before other handlers of the loop get their turn.
 inline constexpr int kDatagramsPerTurn = 16;
 
+// A dump under way.
+struct MirrorDump {
+  KernelTable table = KernelTable::kLinks;
+  std::vector<uint8_t> families;  // still to be asked for, last first
+  uint32_t sequence = 0;
+  bool interrupted = false;
+  bool useless = false;  // events were lost meanwhile: only read to its end
+  std::chrono::steady_clock::time_point started;
+};
+
 class Mirror::Impl : public std::enable_shared_from_this<Mirror::Impl> {
  public:
   Impl(boost::asio::io_context& io, NetlinkSocket events, NetlinkSocket dumps, Callback on_change)
@@ -61,15 +71,6 @@ class Mirror::Impl : public std::enable_shared_from_this<Mirror::Impl> {
  private:
   using Ready = boost::asio::posix::stream_descriptor;
   using Clock = std::chrono::steady_clock;
-
-  struct Dump {
-    KernelTable table = KernelTable::kLinks;
-    std::vector<uint8_t> families;  // still to be asked for, last first
-    uint32_t sequence = 0;
-    bool interrupted = false;
-    bool useless = false;  // events were lost meanwhile: only read to its end
-    Clock::time_point started;
-  };
 
   // Calls the member function when the descriptor can be read.
   void when_readable(Ready& ready, void (Impl::*handler)()) {
@@ -114,7 +115,7 @@ class Mirror::Impl : public std::enable_shared_from_this<Mirror::Impl> {
   boost::asio::steady_timer pause_;
   Callback on_change_;
 
-  std::optional<Dump> dump_;
+  std::optional<MirrorDump> dump_;
   std::set<KernelTable> due_ = all_tables();
   std::set<KernelTable> missing_ = all_tables();  // never dumped yet
   int interrupted_dumps_ = 0;
