@@ -15,7 +15,7 @@ inline const LocalAddress* Pipeline::find_gate(const Packet& packet,
   const auto& ethernet = *packet.view().header_at<EthernetHeader>(0);
   const bool open = gate.turn == turn_ && gate.address == parsed.destination &&
                     gate.frame_destination == ethernet.destination && gate.port == packet.in_port &&
-                    ethernet.source != snapshot_->ports[index(packet.in_port)].mac;
+                    ethernet.source != gate.port_mac;
   return open ? gate.vip : nullptr;
 }
 

@@ -20,10 +20,12 @@ namespace ballast {
 template <typename Integer>
 class Counter {
  public:
-  void add(Integer amount) { set(read() + amount); }
-  void subtract(Integer amount) { set(read() - amount); }
-  void set(Integer value) { value_.store(value, std::memory_order_relaxed); }
-  [[nodiscard]] Integer read() const { return value_.load(std::memory_order_relaxed); }
+  [[gnu::always_inline]] void add(Integer amount) { set(read() + amount); }
+  [[gnu::always_inline]] void subtract(Integer amount) { set(read() - amount); }
+  [[gnu::always_inline]] void set(Integer value) { value_.store(value, std::memory_order_relaxed); }
+  [[nodiscard, gnu::always_inline]] Integer read() const {
+    return value_.load(std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<Integer> value_{0};
@@ -39,6 +41,11 @@ struct alignas(64) ServerCounters {
   Counter<uint64_t> bytes_in;     // of IP packets
   Counter<uint64_t> packets_out;  // from servers, in modes that see them
   Counter<uint64_t> bytes_out;
+
+  void count_in(uint16_t ip_packet_length) {
+    packets_in.add(1);
+    bytes_in.add(ip_packet_length);
+  }
 
   // By the main thread, while no worker counts here.
   void clear() {
@@ -78,23 +85,23 @@ class ServerCounterTable {
  public:
   explicit ServerCounterTable(uint32_t capacity)
       : capacity_(capacity),
-        entries_(
-            static_cast<ServerCounters*>(std::calloc(size_t{capacity} + 2, sizeof(ServerCounters))),
-            &std::free) {}
+        memory_(std::calloc(size_t{capacity} + 2, sizeof(ServerCounters)), &std::free),
+        first_(first_line_of(memory_.get())) {}
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
-  ServerCounters& operator[](ServerIndex server) { return first()[index(server)]; }
-  const ServerCounters& operator[](ServerIndex server) const { return first()[index(server)]; }
+  ServerCounters& operator[](ServerIndex server) { return first_[index(server)]; }
+  const ServerCounters& operator[](ServerIndex server) const { return first_[index(server)]; }
 
  private:
   // calloc aligns to 16; the entry before the first whole line is given up.
-  [[nodiscard]] ServerCounters* first() const {
-    const auto address = reinterpret_cast<uintptr_t>(entries_.get());
+  static ServerCounters* first_line_of(void* memory) {
+    const auto address = reinterpret_cast<uintptr_t>(memory);
     return reinterpret_cast<ServerCounters*>((address + 63) & ~uintptr_t{63});
   }
 
   uint32_t capacity_;
-  std::unique_ptr<ServerCounters, decltype(&std::free)> entries_;
+  std::unique_ptr<void, decltype(&std::free)> memory_;
+  ServerCounters* first_;
 };
 
 }  // namespace ballast

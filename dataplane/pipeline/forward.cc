@@ -155,6 +155,21 @@ void Pipeline::set_state(Connection& connection, ConnectionState state) {
 
 void Pipeline::send_to_server(Packet& packet, const Slot& slot, ServerIndex server_index) {
   const RealServer& server = snapshot_->servers[index(server_index)];
+  const PortState& port = snapshot_->ports[index(server.out_port)];
+  const Neighbor neighbor = around_.neighbors.get(server.next_hop);
+  if (neighbor.state != NeighborState::kReachable || !port.up ||
+      slot.parsed.network_length > port.mtu) [[unlikely]] {
+    return send_with_care(packet, slot, server_index);
+  }
+  around_.servers[server_index].count_in(slot.parsed.network_length);
+  rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
+  packet.out_port = server.out_port;
+  packet.verdict = Verdict::kTransmit;
+}
+
+// Where something is in the way: no route, too long a packet, no MAC, no link.
+void Pipeline::send_with_care(Packet& packet, const Slot& slot, ServerIndex server_index) {
+  const RealServer& server = snapshot_->servers[index(server_index)];
   if (server.next_hop == kNoNeighbor) {
     return drop(packet, DropReason::kNoRoute);
   }
@@ -162,28 +177,16 @@ void Pipeline::send_to_server(Packet& packet, const Slot& slot, ServerIndex serv
   if (slot.parsed.network_length > port.mtu) {
     return refuse_too_big(packet, slot, port.mtu);
   }
-  ServerCounters& counters = around_.servers[server_index];
-  counters.packets_in.add(1);
-  counters.bytes_in.add(slot.parsed.network_length);
-  send_to_neighbor(packet, server.out_port, server.next_hop);
-}
-
-void Pipeline::send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop) {
-  packet.out_port = out_port;
-  const Neighbor neighbor = around_.neighbors.get(next_hop);
-  const PortState& port = snapshot_->ports[index(out_port)];
-  if (neighbor.state == NeighborState::kReachable && port.up) [[likely]] {
-    rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
-    packet.verdict = Verdict::kTransmit;
-    return;
-  }
+  around_.servers[server_index].count_in(slot.parsed.network_length);
+  packet.out_port = server.out_port;
+  const Neighbor neighbor = around_.neighbors.get(server.next_hop);
   if (neighbor.state != NeighborState::kReachable) {
-    around_.requests.need(next_hop, now_ns_);  // one that failed may have come back
+    around_.requests.need(server.next_hop, now_ns_);  // one that failed may have come back
   }
   if (neighbor.state != NeighborState::kUnknown || !port.up) {
     return deliver(packet, neighbor);
   }
-  if (!waiting_.admit(packet, next_hop, now_ns_)) {
+  if (!waiting_.admit(packet, server.next_hop, now_ns_)) {
     return drop(packet, DropReason::kNeighborQueueFull);
   }
   around_.counters.waiting.set(waiting_.size());

@@ -104,9 +104,10 @@ class Pipeline {
   struct Gate {
     IpAddress address;
     const LocalAddress* vip = nullptr;
-    MacAddress frame_destination;
-    PortIndex port{};
     uint64_t turn = 0;
+    MacAddress frame_destination;
+    MacAddress port_mac;
+    PortIndex port{};
   };
   static constexpr size_t kGates = 16;
   [[nodiscard]] static size_t gate_of(const IpAddress& vip) { return vip.bytes()[15] % kGates; }
@@ -151,7 +152,7 @@ class Pipeline {
   void track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection);
   void set_state(Connection& connection, ConnectionState state);
   void send_to_server(Packet& packet, const Slot& slot, ServerIndex server);
-  void send_to_neighbor(Packet& packet, PortIndex out_port, NeighborIndex next_hop);
+  void send_with_care(Packet& packet, const Slot& slot, ServerIndex server);
   void deliver(Packet& packet, const Neighbor& neighbor);
   [[nodiscard]] const RealServer& server_of(const Connection& connection) const {
     return snapshot_->servers[index(connection.server)];
