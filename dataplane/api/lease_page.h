@@ -5,6 +5,13 @@
 // owns a VIP only while its slot's deadline lies in the future. Slot 0 never ends: it is for VIPs
 // without VRRP. A slot that nobody set has ended (0).
 //
+// Beside each lease lies a time at which ballastd wants its addresses announced once more
+// (gratuitous ARP, unsolicited neighbour advertisements): the dataplane announces by itself from 5
+// ms after the lease was taken on, and at regular intervals, but only ballastd knows whether an
+// earlier round would be heard while the former owner still answers, and when two routers were
+// active. Any other value than the one before is one more round, at that time or when the lease is
+// taken if that comes later (dataplane/neighbor/announcer.h).
+//
 // Heartbeats are counters that the dataplane's threads raise while they run: one that stands still
 // belongs to a thread that hangs.
 //
@@ -30,11 +37,12 @@ inline constexpr size_t kMaxWorkers = 64;
 inline constexpr uint64_t kLeaseNeverEnds = UINT64_MAX;
 
 struct LeasePage {
-  static constexpr uint64_t kMagic = 0x31'65'73'61'65'6c'6c'62;  // "bllease1"
+  static constexpr uint64_t kMagic = 0x32'65'73'61'65'6c'6c'62;  // "bllease2"
   std::atomic<uint64_t> magic;
   std::atomic<uint64_t> main_heartbeat;
   std::array<std::atomic<uint64_t>, 6> reserved;
   alignas(64) std::array<std::atomic<uint64_t>, kLeaseSlots> deadline_ns;
+  alignas(64) std::array<std::atomic<uint64_t>, kLeaseSlots> announce_at_ns;
   alignas(64) std::array<std::atomic<uint64_t>, kMaxWorkers> worker_heartbeat;
 
   // Bit n: slot n, one of the first `slots`, is held at `now_ns` of CLOCK_MONOTONIC.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <set>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
@@ -195,7 +196,9 @@ void Dataplane::make_workers() {
         *crews_[i].servers, *crews_[i].counters, *crews_[i].requests, memory_};
     workers_.push_back(std::make_unique<Worker>(
         settings, surroundings,
-        Worker::Surroundings{ports_, *snapshots_, leases_.page(), *pool_, sleeps}));
+        Worker::Surroundings{
+            ports_, *snapshots_, leases_.page(), *pool_, sleeps,
+            static_cast<uint64_t>(std::chrono::nanoseconds(settings_.announce_refresh).count())}));
   }
   for (const auto& worker : workers_) {
     worker->meet(workers_);
@@ -354,8 +357,30 @@ void Dataplane::follow_links() {
   }
 }
 
+// Whether or not their leases are held: a failover must not wait for a device.
+void Dataplane::filter_virtual_macs(const ForwardingSnapshot& snapshot) {
+  if (snapshot.addresses == filtered_addresses_) {
+    return;
+  }
+  filtered_addresses_ = snapshot.addresses;
+  std::set<MacAddress> macs;
+  for (const LocalAddress& local : snapshot.addresses->all()) {
+    if (!local.virtual_mac.is_zero()) {
+      macs.insert(local.virtual_mac);
+    }
+  }
+  for (const PortPair& pair : ports_) {
+    const std::string before = pair.port->mac_filter_in_words();
+    pair.port->accept_virtual_macs({macs.begin(), macs.end()});
+    if (const std::string now = pair.port->mac_filter_in_words(); now != before) {
+      spdlog::info("port {}: filter of MACs: {}", pair.port->name(), now);
+    }
+  }
+}
+
 void Dataplane::publish(std::shared_ptr<const ForwardingSnapshot> snapshot,
                         SnapshotSlot::Settled settled) {
+  filter_virtual_macs(*snapshot);
   published_at_ = std::chrono::steady_clock::now();
   snapshots_->publish(std::move(snapshot), SnapshotSlot::Clock::now(), std::move(settled));
 }

@@ -89,6 +89,7 @@ class Dataplane : private api::RequestHandler {
   void connections(const api::ListConnections& request,
                    api::AnswerOrRefuseWith<api::Connections> answer) override;
 
+  void filter_virtual_macs(const ForwardingSnapshot& snapshot);
   void publish(std::shared_ptr<const ForwardingSnapshot> snapshot, SnapshotSlot::Settled settled);
   void fill_servers(const api::GetStatistics& request, api::Statistics& page) const;
   void fill_totals(api::Statistics& page) const;
@@ -113,6 +114,7 @@ class Dataplane : private api::RequestHandler {
   std::vector<bool> link_up_;  // as last told to the world
   std::unique_ptr<World> world_;
   std::unique_ptr<SnapshotSlot> snapshots_;
+  std::shared_ptr<const AddressTable> filtered_addresses_;  // whose MACs the ports let in
   std::vector<Crew> crews_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::array<uint64_t, kMaxWorkers> last_heartbeats_{};

@@ -20,6 +20,14 @@ std::string failure(const std::string& port, std::string_view what, int error) {
   return fmt::format("port \"{}\": cannot {}: {}", port, what, std::strerror(-error));
 }
 
+MacAddress mac_of_device(uint16_t id) {
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(id, &address);
+  MacAddress::Bytes bytes{};
+  std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), bytes.begin());
+  return MacAddress(bytes);
+}
+
 }  // namespace
 
 struct alignas(64) Port::SharedQueue {
@@ -47,11 +55,7 @@ tl::expected<std::unique_ptr<Port>, std::string> Port::open(
   if (const auto done = port->configure(settings, steering, pool); !done) {
     return tl::unexpected(done.error());
   }
-  rte_ether_addr address{};
-  rte_eth_macaddr_get(port->id_, &address);
-  MacAddress::Bytes bytes{};
-  std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), bytes.begin());
-  port->mac_ = mac.is_zero() ? MacAddress(bytes) : mac;
+  port->mac_ = mac.is_zero() ? mac_of_device(id) : mac;
   return port;
 }
 
@@ -97,9 +101,9 @@ tl::expected<void, std::string> Port::configure(const PortSettings& settings,
   rss_ = rss_ && program_indirection(info.reta_size);
   rte_eth_dev_set_mtu(id_,
                       mtu_);  // devices that took it from the configuration refuse this harmlessly
-  // The solicited-node groups of the VIPs and the node's own multicast; unicast to virtual MACs.
+  // The solicited-node groups of the VIPs and the node's own multicast.
   rte_eth_allmulticast_enable(id_);
-  rte_eth_promiscuous_enable(id_);
+  rte_eth_promiscuous_enable(id_);  // until accept_virtual_macs() has found out
   return {};
 }
 
@@ -182,6 +186,56 @@ PortCounters Port::counters() const {
   rte_eth_stats_get(id_, &stats);
   return {stats.ipackets, stats.ibytes,  stats.opackets, stats.obytes,
           stats.imissed,  stats.ierrors, stats.oerrors};
+}
+
+int Port::add_to_filter(const MacAddress& mac) {
+  rte_ether_addr address{};
+  std::copy(mac.bytes().begin(), mac.bytes().end(), std::begin(address.addr_bytes));
+  const int error = rte_eth_dev_mac_addr_add(id_, &address, 0);
+  if (error == 0) {
+    filtered_.push_back(mac);
+  }
+  return error;
+}
+
+void Port::accept_virtual_macs(const std::vector<MacAddress>& macs) {
+  std::vector<MacAddress> wanted = macs;
+  if (const MacAddress device_mac = mac_of_device(id_); device_mac != mac_) {
+    wanted.push_back(mac_);  // the port was configured with another than the device's
+  }
+  // Before anything is taken from the filter: no frame is lost while it changes.
+  if (!promiscuous_ && wanted != filtered_) {
+    promiscuous_ = rte_eth_promiscuous_enable(id_) == 0;
+  }
+  std::erase_if(filtered_, [&](const MacAddress& mac) {
+    rte_ether_addr address{};
+    std::copy(mac.bytes().begin(), mac.bytes().end(), std::begin(address.addr_bytes));
+    return std::find(wanted.begin(), wanted.end(), mac) == wanted.end() &&
+           rte_eth_dev_mac_addr_remove(id_, &address) == 0;
+  });
+  filter_error_ = 0;
+  for (const MacAddress& mac : wanted) {
+    if (filter_error_ == 0 &&
+        std::find(filtered_.begin(), filtered_.end(), mac) == filtered_.end()) {
+      filter_error_ = add_to_filter(mac);
+    }
+  }
+  // A virtual device that was asked for nothing may have no filter at all: it stays as it is.
+  const bool may_filter = filter_error_ == 0 && (!wanted.empty() || !device_.is_virtual());
+  if (may_filter && promiscuous_) {
+    promiscuous_ = rte_eth_promiscuous_disable(id_) != 0;
+  }
+}
+
+std::string Port::mac_filter_in_words() const {
+  if (!promiscuous_) {
+    return fmt::format("by the device, with {} more", filtered_.size());
+  }
+  if (filter_error_ != 0) {
+    return fmt::format("promiscuous: the device takes no further MAC: {}",
+                       std::strerror(-filter_error_));
+  }
+  return "promiscuous";
 }
 
 std::string Port::steering_in_words() const {

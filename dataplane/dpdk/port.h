@@ -60,6 +60,10 @@ class Port {
   [[nodiscard]] bool device_link_is_up() const;
   [[nodiscard]] PortCounters counters() const;
   [[nodiscard]] std::string steering_in_words() const;
+  // Lets frames to these MACs in beside those to mac(): by the device's filter where it takes them
+  // all, by promiscuous mode where not. Each is given once.
+  void accept_virtual_macs(const std::vector<MacAddress>& macs);
+  [[nodiscard]] std::string mac_filter_in_words() const;
 
  private:
   struct SharedQueue;
@@ -71,6 +75,7 @@ class Port {
                                             rte_mempool& pool);
   tl::expected<void, std::string> set_up_queues(rte_mempool& pool);
   bool program_indirection(uint16_t entries) const;
+  int add_to_filter(const MacAddress& mac);
 
   std::string name_;
   Device device_;
@@ -81,6 +86,9 @@ class Port {
   uint16_t receive_queues_ = 1;
   uint16_t transmit_queues_ = 1;
   bool rss_ = false;
+  bool promiscuous_ = true;
+  int filter_error_ = 0;              // why it is; 0: nobody has asked for a filter yet
+  std::vector<MacAddress> filtered_;  // that the device takes beside its own
   std::vector<std::unique_ptr<SharedQueue>>
       shared_;  // one per transmit queue; empty when every worker has its own
 };

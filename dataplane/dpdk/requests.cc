@@ -44,6 +44,7 @@ void Dataplane::fill_port_info(size_t number, api::PortInfo& info) const {
   info.set_rx_queues(port.receive_queues());
   info.set_tx_queues(port.transmit_queues());
   info.set_steering(port.steering_in_words());
+  info.set_mac_filter(port.mac_filter_in_words());
 }
 
 void Dataplane::transaction(const api::Transaction& request,
@@ -144,6 +145,7 @@ void Dataplane::fill_totals(api::Statistics& page) const {
     worker.set_from_kernel(counters.from_kernel.read());
     worker.set_answers(counters.answers.read());
     worker.set_stalled(stalled_[i]);
+    worker.set_announcements(workers_[i]->announcements_sent());
     page.set_memory_bytes(page.memory_bytes() + workers_[i]->connection_memory_bytes());
   }
   for (size_t i = 0; i < ports_.size(); ++i) {

@@ -45,6 +45,9 @@ void read_dataplane(TomlTable table, DataplaneSettings& settings) {
   }
   settings.answers_per_second = table.integer<uint32_t>("answers_per_second", 0, kMaxRate)
                                     .value_or(settings.answers_per_second);
+  settings.announce_refresh =
+      table.duration("announce_refresh", std::chrono::milliseconds(0), std::chrono::hours(1))
+          .value_or(settings.announce_refresh);
   settings.max_servers =
       table.integer<uint32_t>("max_servers", 1, 1'000'000).value_or(settings.max_servers);
   settings.max_neighbors =

@@ -1,6 +1,7 @@
 // What ballast-dataplane is started with: dataplane.toml, or flags.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,6 +46,7 @@ struct DataplaneSettings {
   ConnectionLimits connections;  // over all workers
   PuntLimits punt;               // each worker's
   uint32_t answers_per_second = 1000;
+  std::chrono::milliseconds announce_refresh{60'000};  // of VIPs that are held; 0: never
   uint32_t max_servers = 65'536;
   uint32_t max_neighbors = 65'536;
   std::vector<PortSettings> ports;

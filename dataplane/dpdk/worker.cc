@@ -8,6 +8,7 @@
 #include <rte_ring.h>
 
 #include "dataplane/api/lease_page.h"
+#include "dataplane/dpdk/monotonic_clock.h"
 
 namespace ballast {
 namespace {
@@ -18,12 +19,6 @@ constexpr uint64_t kTwinPollNs = 50'000;
 constexpr uint64_t kTickNs = 1'000'000;
 constexpr uint32_t kEmptyPollsBeforeSleep = 32;
 constexpr long kSleepNs = 50'000;
-
-uint64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
 
 rte_ring* make_inbox(WorkerIndex worker) {
   rte_ring* ring = rte_ring_create(fmt::format("inbox-{}", index(worker)).c_str(), kInboxFrames, 0,
@@ -71,7 +66,13 @@ Worker::Worker(const PipelineSettings& settings, const PipelineSurroundings& pip
       counters_(pipeline_surroundings.counters),
       pipeline_(settings, pipeline_surroundings),
       inbox_(make_inbox(settings.worker)),
-      transmit_buffers_(surroundings.ports.size()) {}
+      transmit_buffers_(surroundings.ports.size()),
+      announcements_(index_ == WorkerIndex{0} && around_.announce_refresh_ns
+                         ? std::make_unique<Announcements>(index_, around_.ports, around_.leases,
+                                                           around_.pool, counters_,
+                                                           *around_.announce_refresh_ns)
+                         : nullptr),
+      twin_ages_(surroundings.ports.size(), TwinAge(monotonic_ns())) {}
 
 Worker::~Worker() {
   rte_ring_free(inbox_);
@@ -93,11 +94,14 @@ void Worker::run() {
     size_t work = poll_ports(snapshot, now_ns) + poll_hand_overs(snapshot, now_ns);
     if (now_ns >= next_twin_poll_ns_) {
       next_twin_poll_ns_ = now_ns + kTwinPollNs;
-      work += poll_twins();
+      work += poll_twins(snapshot, now_ns);
     }
     if (now_ns >= next_tick_ns_) {
       next_tick_ns_ = now_ns + kTickNs;
       pipeline_.tick(snapshot, now_ns, [this](Packet& packet) { carry_out(packet); });
+      if (announcements_) {
+        announcements_->step(snapshot, now_ns);
+      }
     }
     flush_all();
     jobs_.step(pipeline_, snapshot, static_cast<Seconds32>(now_ns / 1'000'000'000));
@@ -138,29 +142,40 @@ size_t Worker::poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_
 }
 
 // Every twin has one reader, so that its frames keep their order.
-size_t Worker::poll_twins() {
+size_t Worker::poll_twins(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   size_t work = 0;
   for (size_t port = index(index_); port < around_.ports.size(); port += inboxes_.size()) {
-    for (uint16_t i = 0; i < kBurst; ++i) {
-      rte_mbuf* frame = rte_pktmbuf_alloc(&around_.pool);
-      if (frame == nullptr) {
-        counters_.drop(DropReason::kNoBuffer);
-        break;
-      }
-      const size_t length = around_.ports[port].twin.read(
-          {rte_pktmbuf_mtod(frame, uint8_t*), rte_pktmbuf_tailroom(frame)});
-      if (length == 0) {
-        rte_pktmbuf_free(frame);
-        break;
-      }
-      frame->data_len = static_cast<uint16_t>(length);
-      frame->pkt_len = static_cast<uint32_t>(length);
-      counters_.from_kernel.add(1);
-      transmit(frame, static_cast<PortIndex>(port));
-      ++work;
-    }
+    work += poll_twin(static_cast<PortIndex>(port), snapshot, now_ns);
   }
   return work;
+}
+
+size_t Worker::poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uint64_t now_ns) {
+  TwinAge& age = twin_ages_[index(port)];
+  for (uint16_t i = 0; i < kBurst; ++i) {
+    rte_mbuf* frame = rte_pktmbuf_alloc(&around_.pool);
+    if (frame == nullptr) {
+      counters_.drop(DropReason::kNoBuffer);
+      return i;
+    }
+    auto* data = rte_pktmbuf_mtod(frame, uint8_t*);
+    const size_t length = around_.ports[index(port)].twin.read({data, rte_pktmbuf_tailroom(frame)});
+    if (length == 0) {
+      rte_pktmbuf_free(frame);
+      age.found_empty(now_ns);
+      return i;
+    }
+    age.took(now_ns);
+    counters_.from_kernel.add(1);
+    frame->data_len = static_cast<uint16_t>(length);
+    frame->pkt_len = static_cast<uint32_t>(length);
+    if (advert_gate_.admit({data, length}, snapshot, age, monotonic_ns)) {
+      transmit(frame, port);
+    } else {
+      discard(frame, DropReason::kAdvertStale);
+    }
+  }
+  return kBurst;
 }
 
 void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,

@@ -10,9 +10,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "dataplane/dpdk/advert_gate.h"
+#include "dataplane/dpdk/announcements.h"
 #include "dataplane/dpdk/kernel_twin.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/snapshot_slot.h"
@@ -41,6 +44,8 @@ class Worker {
     LeasePage& leases;
     rte_mempool& pool;
     bool sleeps_when_idle;
+    // 0: once, without a refresh; nothing: VIPs are not announced at all.
+    std::optional<uint64_t> announce_refresh_ns = std::nullopt;
   };
 
   Worker(const PipelineSettings& settings, const PipelineSurroundings& pipeline_surroundings,
@@ -57,6 +62,11 @@ class Worker {
   void stop() { stop_.store(true, std::memory_order_relaxed); }
   // All that run() did happens before this is true.
   [[nodiscard]] bool has_finished() const { return finished_.load(std::memory_order_acquire); }
+
+  // Any thread; 0 for a worker that sends none.
+  [[nodiscard]] uint64_t announcements_sent() const {
+    return announcements_ ? announcements_->sent() : 0;
+  }
 
   // Main thread: what it may ask of this worker between two bursts.
   [[nodiscard]] JobSlot& jobs() { return jobs_; }
@@ -76,7 +86,8 @@ class Worker {
 
   size_t poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_ns);
-  size_t poll_twins();
+  size_t poll_twins(const ForwardingSnapshot& snapshot, uint64_t now_ns);
+  size_t poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,
                const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void carry_out(Packet& packet);
@@ -97,6 +108,9 @@ class Worker {
   std::vector<rte_ring*> inboxes_;                // of all workers
   std::vector<TransmitBuffer> transmit_buffers_;  // by PortIndex
   std::array<Packet, kBurst> packets_;            // of the burst under way
+  std::unique_ptr<Announcements> announcements_;  // of the first worker; else null
+  AdvertGate advert_gate_;
+  std::vector<TwinAge> twin_ages_;  // by PortIndex
   uint64_t next_twin_poll_ns_ = 0;
   uint64_t next_tick_ns_ = 0;
   uint32_t empty_polls_ = 0;

@@ -58,7 +58,7 @@ def test_there_is_one_answer_to_each_question(shared_lab, address):
         asked = [f for f in frames if f.ethertype == 0x0806 and f.packet[7] == 1
                  and f.packet[14:18] == socket.inet_aton(client) and f.packet[24:28] == socket.inet_aton(address)]
         told = [f for f in frames if f.ethertype == 0x0806 and f.packet[7] == 2
-                and f.packet[14:18] == socket.inet_aton(address)]
+                and f.packet[14:18] == socket.inet_aton(address) and f.packet[24:28] == socket.inet_aton(client)]
     replies = [f for f in frames if f.protocol in (1, 58) and f.source == address and f.payload[0] == reply]
     figure(test="answers", address=address, asked=len(asked), told=len(told), replies=len(replies))
     assert len(asked) >= 1 and len(told) == len(asked) and len(replies) == 1

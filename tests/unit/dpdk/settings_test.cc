@@ -72,6 +72,7 @@ TEST_F(Settings, OfTheSampleFileWithEveryKeyUncommentedAreTheDefaultsToo) {
   EXPECT_EQ(settings->punt.routing, defaults.punt.routing);
   EXPECT_EQ(settings->punt.other, defaults.punt.other);
   EXPECT_EQ(settings->answers_per_second, defaults.answers_per_second);
+  EXPECT_EQ(settings->announce_refresh, defaults.announce_refresh);
   EXPECT_EQ(settings->max_servers, defaults.max_servers);
   EXPECT_EQ(settings->max_neighbors, defaults.max_neighbors);
   EXPECT_EQ(settings->ports[0].mtu, PortSettings{}.mtu);
@@ -87,6 +88,7 @@ memory_mb = 1024
 runtime_dir = "/run/other"
 log_level = "debug"
 answers_per_second = 0
+announce_refresh = "30s"
 max_servers = 10
 max_neighbors = 20
 [connections]
@@ -118,6 +120,7 @@ device = "0000:3b:00.0"
   EXPECT_EQ(settings->lease_page_path(), "/run/other/leases");
   EXPECT_EQ(settings->log_level, "debug");
   EXPECT_EQ(settings->answers_per_second, 0U);
+  EXPECT_EQ(settings->announce_refresh, std::chrono::seconds(30));
   EXPECT_EQ(settings->max_servers, 10U);
   EXPECT_EQ(settings->max_neighbors, 20U);
   EXPECT_EQ(settings->connections.trusted, 100U);
