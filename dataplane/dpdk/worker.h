@@ -76,7 +76,7 @@ class Worker {
   }
 
  private:
-  static constexpr uint16_t kBurst = 32;
+  static constexpr uint16_t kBurst = 64;
   using Mbufs = std::array<rte_mbuf*, 64>;
 
   struct TransmitBuffer {
@@ -90,6 +90,7 @@ class Worker {
   size_t poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,
                const ForwardingSnapshot& snapshot, uint64_t now_ns);
+  size_t transmit_run(std::span<Packet> packets);
   void carry_out(Packet& packet);
   void transmit(rte_mbuf* frame, PortIndex port);
   void flush(PortIndex port);
