@@ -1,14 +1,29 @@
 """VIPs are announced, so that switches and hosts learn where they are without asking."""
 
 import collections
+import contextlib
+import ctypes
+import mmap
+import os
+import signal
+import socket
+import struct
+import time
 
 from lab import VIP4, VIP6, figure, wait_until
-from wire import Capture
+from wire import Capture, ethernet, ipv4, ipv6, raw_socket
 
-ARP = ("frame.time_relative", "eth.src", "eth.dst", "arp.opcode", "arp.src.hw_mac", "arp.src.proto_ipv4",
-       "arp.dst.proto_ipv4", "arp.isgratuitous")
-ND = ("frame.time_relative", "eth.src", "eth.dst", "ipv6.src", "ipv6.dst", "ipv6.hlim", "icmpv6.checksum.status",
-      "icmpv6.nd.na.flag.s", "icmpv6.nd.na.flag.o", "icmpv6.nd.na.target_address", "icmpv6.opt.linkaddr")
+SLOT, ROUTER = 1, 51
+MAC4, MAC6 = f"00:00:5e:00:01:{ROUTER:02x}", f"00:00:5e:00:02:{ROUTER:02x}"
+SLOTS = 64  # of the lease page (dataplane/api/lease_page.h)
+DEADLINES = 64
+WISHES = DEADLINES + 8 * SLOTS
+
+ARP = ("frame.time_relative", "frame.time_epoch", "eth.src", "eth.dst", "arp.opcode", "arp.src.hw_mac",
+       "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.isgratuitous")
+ND = ("frame.time_relative", "frame.time_epoch", "eth.src", "eth.dst", "ipv6.src", "ipv6.dst", "ipv6.hlim",
+      "icmpv6.checksum.status", "icmpv6.nd.na.flag.s", "icmpv6.nd.na.flag.o", "icmpv6.nd.na.target_address",
+      "icmpv6.opt.linkaddr")
 
 
 def rows(capture, what, fields):
@@ -76,3 +91,114 @@ def test_announcements_are_refreshed_and_end_with_the_vip(lab):
         before = sent(lab)
         wait_until(lambda: sent(lab) >= before + 9, 5, "rounds of the new VIPs")
     assert announcements(capture) == ([], [], [])
+
+
+# ---- with a lease: what ballastd says and writes, said and written by hand
+
+def field(number, value):
+    """A field of a protobuf message."""
+    def varint(rest):
+        return bytes([rest]) if rest < 128 else bytes([rest & 127 | 128]) + varint(rest >> 7)
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def vip(address, mac):
+    return field(3, field(2, field(1, address) + field(2, SLOT) + field(3, mac)))
+
+
+@contextlib.contextmanager
+def vips_of_a_virtual_router(lab):
+    """A dataplane that is told of both VIPs, in a lease slot and with virtual MACs, by its own contract."""
+    dataplane = lab.start_dataplane()
+    hello = field(1, 1) + field(2, field(1, 1) + field(2, 1) + field(3, "test"))
+    transaction = field(1, 2) + field(3, field(1, 1) + vip(VIP4, MAC4) + vip(VIP6, MAC6))
+    with socket.socket(socket.AF_UNIX) as contract:
+        contract.settimeout(10)
+        contract.connect(str(lab.dir / "run" / "dataplane.sock"))
+        for message in (hello, transaction):
+            contract.sendall(struct.pack("!I", len(message)) + message)
+            size = struct.unpack("!I", contract.recv(4, socket.MSG_WAITALL))[0]
+            answer = contract.recv(size, socket.MSG_WAITALL)
+        accepted = field(3, field(1, 1) + field(2, 1))
+        assert answer == field(1, 2) + accepted
+        yield dataplane
+
+
+@contextlib.contextmanager
+def lease_words(lab):
+    """Deadline and wish of the slot, to be written."""
+    with open(lab.dir / "run" / "leases", "r+b") as file, mmap.mmap(file.fileno(), 0) as page:
+        words = [ctypes.c_uint64.from_buffer(page, at + 8 * SLOT) for at in (DEADLINES, WISHES)]
+        yield words
+        words.clear()
+
+
+def test_a_lease_is_announced_with_the_virtual_mac_until_its_end_and_not_longer(lab):
+    lab.write_dataplane_toml('announce_refresh = "20ms"')
+    with vips_of_a_virtual_router(lab), lease_words(lab) as words, Capture(lab, "sw", "br0", "arp or icmp6") as capture:
+        time.sleep(0.3)
+        to_epoch = time.time_ns() - time.monotonic_ns()
+        taken = time.monotonic_ns()
+        end = taken + 500_000_000
+        words[0].value = end
+        time.sleep(1)
+    first = 1e9
+    for frames, mac in zip(announcements(capture), (MAC4, MAC4, MAC6)):
+        assert {row.eth_src for row in frames} == {mac}
+        times = [int(float(row.frame_time_epoch) * 1e9) - to_epoch for row in frames]
+        figure(test="lease", mac=mac, frames=len(frames), first_ms=round((times[0] - taken) / 1e6, 1),
+               last_before_end_ms=round((end - times[-1]) / 1e6, 1))
+        first = min(first, times[0] - taken)
+        assert len(frames) >= 10 and times[-1] < end + 1_000_000  # the clocks of capture and lease are read apart
+    assert first >= 4_500_000  # it was not said that this is no preemption
+
+
+def test_a_round_that_is_asked_for_comes_at_once(lab):
+    lab.write_dataplane_toml('announce_refresh = "0s"')
+    with vips_of_a_virtual_router(lab), lease_words(lab) as words:
+        words[0].value = time.monotonic_ns() + 60_000_000_000
+        time.sleep(1.2)
+        with Capture(lab, "sw", "br0", "arp or icmp6") as capture:
+            words[1].value = time.monotonic_ns()
+    assert [len(frames) for frames in announcements(capture)] == [1, 1, 1]
+
+
+def advert(router, centiseconds=100):
+    return struct.pack("!BBBBHH", 0x31, router, 100, 1, centiseconds, 0)
+
+
+def advert_frame(router, centiseconds=100):
+    return ethernet("01:00:5e:00:00:12", "02:00:00:00:00:77", 0x0800,
+                    ipv4("10.9.0.10", "224.0.0.18", 112, advert(router, centiseconds), ttl=255))
+
+
+def test_adverts_leave_the_twin_with_the_virtual_mac_of_their_router(lab):
+    sent = {}
+    with vips_of_a_virtual_router(lab), Capture(lab, "sw", "br0", "proto 112 or ip6 proto 112") as capture:
+        with raw_socket(lab.ns("lb"), "wan") as twin:
+            for router in (ROUTER, ROUTER + 1):
+                twin.send(advert_frame(router))
+                twin.send(ethernet("33:33:00:00:00:12", "02:00:00:00:00:77", 0x86DD,
+                                   ipv6("fe80::1", "ff02::12", 112, advert(router), hop_limit=255)))
+    for row in rows(capture, "vrrp", ("eth.src", "eth.type", "vrrp.virt_rtr_id")):
+        sent[row.eth_type, int(row.vrrp_virt_rtr_id)] = row.eth_src
+    assert sent == {("0x0800", ROUTER): MAC4, ("0x86dd", ROUTER): MAC6,
+                    ("0x0800", ROUTER + 1): "02:00:00:00:00:77", ("0x86dd", ROUTER + 1): "02:00:00:00:00:77"}
+
+
+def test_adverts_that_waited_for_longer_than_their_interval_do_not_leave(lab):
+    with vips_of_a_virtual_router(lab) as dataplane, Capture(lab, "sw", "br0", "proto 112") as capture:
+        with raw_socket(lab.ns("lb"), "wan") as twin:
+            os.kill(dataplane.pid, signal.SIGSTOP)
+            time.sleep(0.2)  # until each of its threads has stopped
+            for centiseconds in (10, 4000):  # one has waited for too long by then
+                twin.send(advert_frame(ROUTER, centiseconds))
+            time.sleep(0.5)
+            os.kill(dataplane.pid, signal.SIGCONT)
+            time.sleep(0.2)
+            twin.send(advert_frame(ROUTER, 11))
+    left = [row.vrrp_short_adver_int for row in rows(capture, "vrrp", ("eth.src", "vrrp.short_adver_int"))]
+    assert left == ["4000", "11"]
