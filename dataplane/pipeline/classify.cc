@@ -63,8 +63,10 @@ void Pipeline::classify_neighbor_discovery(Packet& packet, Slot& slot) {
   const std::optional<IpAddress> target = solicited_target(packet.view(), slot.parsed);
   if (const LocalAddress* vip = asked_for_vip(packet, slot, target)) {
     FrameBuffer frame = buffer_of(packet);
+    // The address of a virtual router (RFC 9568 section 8.2.2); without VRRP it is a host's.
+    const NaFlags flags{.router = index(vip->lease) != 0};
     const DropReason reason =
-        answer_neighbor_solicitation(frame, slot.parsed, mac_of(*vip, packet.in_port), NaFlags{});
+        answer_neighbor_solicitation(frame, slot.parsed, mac_of(*vip, packet.in_port), flags);
     return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
   }
 }
