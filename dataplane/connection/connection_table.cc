@@ -183,11 +183,12 @@ ConnectionIndex ConnectionTable::oldest(Wheel wheel, Seconds32 now) {
 
 // A victim was taken from the wheel, and in a table that is full every new flow takes another. What
 // the next ones will need is fetched now: the buckets they are in, and the entries in line behind
-// them. A scout that lost its way (its entry has gone to another wheel, or the second has changed)
-// begins anew at the first entry, and catches up by two steps at a time.
+// them. A scout that lost its way (its entry is free or in another wheel, or the second has
+// changed) begins anew at the first entry, and catches up by two steps at a time.
 void ConnectionTable::scout(Wheel wheel) {
   Scout& scout = scouts_[wheel];
-  if (scout.lead == 0 || scout.entry == 0 || class_of(entries_[scout.entry]) != wheel) {
+  if (scout.lead == 0 || scout.entry == 0 || is_free(entries_[scout.entry]) ||
+      class_of(entries_[scout.entry]) != wheel) {
     scout = {.entry = wheels_[wheel].first()};
   } else {
     --scout.lead;
@@ -242,7 +243,7 @@ ConnectionIndex ConnectionTable::visit(
   const uint64_t begin = std::max(cursor, ConnectionIndex{1});
   const uint64_t end = std::min(begin + count, uint64_t{high_water_} + 1);
   for (uint64_t entry = begin; entry < end; ++entry) {
-    if (entries_[entry].key.zero[0] != kFreeMark) {
+    if (!is_free(entries_[entry])) {
       visitor(entries_[entry]);
     }
   }

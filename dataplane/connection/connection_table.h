@@ -196,6 +196,7 @@ class ConnectionTable {
   void take_down(ConnectionIndex entry);
   ConnectionIndex oldest(Wheel wheel, Seconds32 now);
   void scout(Wheel wheel);
+  static bool is_free(const Connection& entry) { return entry.key.zero[0] == kFreeMark; }
   bool expire_wheel(Wheel wheel, Seconds32 now, uint32_t& budget);
   ConnectionIndex take_free();
   void end(ConnectionIndex entry, ConnectionEnd reason);

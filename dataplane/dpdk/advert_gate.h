@@ -20,7 +20,9 @@ class TwinAge {
  public:
   static constexpr uint32_t kRoom = 1024;  // the kernel's default is 500
 
-  explicit TwinAge(uint64_t now_ns) : oldest_ns_(now_ns) {}
+  // Frames may wait since `oldest_ns`; 0: nobody knows, and none that has an age passes until the
+  // twin was found empty.
+  explicit TwinAge(uint64_t oldest_ns) : oldest_ns_(oldest_ns) {}
 
   // One frame was read, in a poll that began at `now_ns`.
   void took(uint64_t now_ns) {

@@ -1,8 +1,8 @@
 // Sends the announcements of all VIPs that are held, on all ports; belongs to one worker.
 //
 // What is due says Announcer, one per port. The leases are read once more when the frames are
-// written, right before the device gets them: after a lease has ended nothing is announced, however
-// long this thread stood still in between.
+// written, right before the device gets them: but for the moment between that look and the device,
+// nothing is announced after a lease has ended, however long this thread stood still.
 #pragma once
 
 #include <cstdint>

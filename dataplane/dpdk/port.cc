@@ -204,7 +204,9 @@ void Port::accept_virtual_macs(const std::vector<MacAddress>& macs) {
     wanted.push_back(mac_);  // the port was configured with another than the device's
   }
   // Before anything is taken from the filter: no frame is lost while it changes.
-  if (!promiscuous_ && wanted != filtered_) {
+  const bool as_it_is =
+      std::is_permutation(wanted.begin(), wanted.end(), filtered_.begin(), filtered_.end());
+  if (!promiscuous_ && !as_it_is) {
     promiscuous_ = rte_eth_promiscuous_enable(id_) == 0;
   }
   std::erase_if(filtered_, [&](const MacAddress& mac) {

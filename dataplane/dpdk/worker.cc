@@ -15,7 +15,8 @@ namespace ballast {
 namespace {
 
 constexpr unsigned kInboxFrames = 1024;
-// A system call for each port: every 50 us they cost a busy worker two packets in a hundred.
+// A system call for each port: every 50 us two of them cost a busy worker 2 % of its time, every
+// 100 us 1 %. A burst each time: up to 640,000 frames a second.
 constexpr uint64_t kTwinPollNs = 100'000;
 constexpr uint64_t kTickNs = 1'000'000;
 constexpr uint32_t kEmptyPollsBeforeSleep = 32;
@@ -73,7 +74,7 @@ Worker::Worker(const PipelineSettings& settings, const PipelineSurroundings& pip
                                                            around_.pool, counters_,
                                                            *around_.announce_refresh_ns)
                          : nullptr),
-      twin_ages_(surroundings.ports.size(), TwinAge(monotonic_ns())) {}
+      twin_ages_(surroundings.ports.size(), TwinAge(0)) {}
 
 Worker::~Worker() {
   rte_ring_free(inbox_);
@@ -132,12 +133,18 @@ size_t Worker::poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_
   if (rte_ring_empty(inbox_) != 0) {
     return 0;
   }
-  std::array<void*, kBurst> frames{};
-  const unsigned count = rte_ring_dequeue_burst(inbox_, frames.data(), kBurst, nullptr);
-  for (unsigned i = 0; i < count; ++i) {
-    // mbuf.port names the dataplane's port here: hand_over() wrote it.
-    auto* frame = static_cast<rte_mbuf*>(frames[i]);
-    process({&frame, 1}, static_cast<PortIndex>(frame->port), true, snapshot, now_ns);
+  std::array<rte_mbuf*, kBurst> frames{};
+  const unsigned count =
+      rte_ring_dequeue_burst(inbox_, reinterpret_cast<void**>(frames.data()), kBurst, nullptr);
+  // By runs of one port. mbuf.port names the dataplane's port here: hand_over() wrote it.
+  for (unsigned begin = 0; begin < count;) {
+    unsigned end = begin + 1;
+    while (end < count && frames[end]->port == frames[begin]->port) {
+      ++end;
+    }
+    process({&frames[begin], end - begin}, static_cast<PortIndex>(frames[begin]->port), true,
+            snapshot, now_ns);
+    begin = end;
   }
   return count;
 }

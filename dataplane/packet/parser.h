@@ -1,6 +1,7 @@
 // From bytes to a small struct, once per packet, or a named reason to drop it.
 //
-// parse() is the only place where lengths are checked: header length, total length, fragments,
+// parse() is the only place where lengths are checked (but for plain_packet.h, its short way for
+// plain packets, which checks the same): header length, total length, fragments,
 // extension headers, transport length. Later stages use the offsets it found and look at nothing
 // twice. It reads no table and knows no configuration: whether an address is ours is decided by the
 // pipeline. It never writes to the packet.

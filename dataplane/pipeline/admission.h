@@ -7,13 +7,13 @@
 
 namespace ballast {
 
-// The VIP, if a packet to it came by the same port and MAC in this turn, and was let in; else null,
-// and classify() decides.
+// The VIP, if a packet to it came by the same port and MAC in this burst, and was let in; else
+// null, and classify() decides.
 inline const LocalAddress* Pipeline::find_gate(const Packet& packet,
                                                const ParsedHeaders& parsed) const {
   const Gate& gate = gates_[gate_of(parsed.destination)];
   const auto& ethernet = *packet.view().header_at<EthernetHeader>(0);
-  const bool open = gate.turn == turn_ && gate.address == parsed.destination &&
+  const bool open = gate.burst == burst_ && gate.address == parsed.destination &&
                     gate.frame_destination == ethernet.destination && gate.port == packet.in_port &&
                     ethernet.source != gate.port_mac;
   return open ? gate.vip : nullptr;

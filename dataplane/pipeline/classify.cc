@@ -166,11 +166,11 @@ void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
   }
 }
 
-// The next plain packet of this turn that comes the same way need not be looked at again.
+// The next plain packet of this burst that comes the same way need not be looked at again.
 void Pipeline::open_gate(const Packet& packet, const LocalAddress& vip) {
   gates_[gate_of(vip.address)] = {.address = vip.address,
                                   .vip = &vip,
-                                  .turn = turn_,
+                                  .burst = burst_,
                                   .frame_destination = ethernet_of(packet).destination,
                                   .port_mac = snapshot_->ports[index(packet.in_port)].mac,
                                   .port = packet.in_port};

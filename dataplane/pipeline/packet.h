@@ -32,7 +32,7 @@ struct Packet {
   void* handle = nullptr;
 
   Verdict verdict = Verdict::kDrop;
-  DropReason reason = DropReason::kNone;
+  DropReason reason = DropReason::kNone;  // of kDrop, and of an answer; else unspecified
   PortIndex out_port{};
   WorkerIndex owner{};
   bool replaced =

@@ -38,7 +38,7 @@ Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings&
 
 void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   snapshot_ = &snapshot;
-  ++turn_;
+  ++burst_;
   now_ns_ = now_ns;
   now_ = static_cast<Seconds32>(now_ns / kNsPerSecond);
   held_leases_ = around_.leases.held(now_ns, snapshot.lease_slots);

@@ -100,11 +100,11 @@ class Pipeline {
     Slot* slot;
   };
 
-  // A VIP that packets were let in for in this turn, by the way they came.
+  // A VIP that packets of this burst were let in for, by the way they came.
   struct Gate {
     IpAddress address;
     const LocalAddress* vip = nullptr;
-    uint64_t turn = 0;
+    uint64_t burst = 0;
     MacAddress frame_destination;
     MacAddress port_mac;
     PortIndex port{};
@@ -180,7 +180,7 @@ class Pipeline {
 
   // Of the burst under way.
   const ForwardingSnapshot* snapshot_ = nullptr;
-  uint64_t turn_ = 0;  // of the worker's loop, counted
+  uint64_t burst_ = 0;  // bursts (and ticks), counted
   uint64_t now_ns_ = 0;
   Seconds32 now_ = 0;
   uint64_t held_leases_ = 0;
