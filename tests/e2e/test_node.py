@@ -39,12 +39,10 @@ def test_ping_of_every_size_is_answered(shared_lab, address, size):
     assert " 2 received" in out and "DUP!" not in out
 
 
-@OURS
-def test_there_is_one_answer_to_each_question(shared_lab, address):
-    """The kernel of the load balancer does not answer a second time, on its twin or on the port's own interface."""
-    lab, mac = shared_lab, shared_lab.port_mac()
-    lab.ip("client", "neigh", "flush", "all")
+def question_and_answers(lab, address):
+    """The client pings with an empty neighbour table: its questions for the MAC, the answers to them, the replies."""
     with Capture(lab, "sw", "br0", "arp or icmp or icmp6") as capture:
+        lab.ip("client", "neigh", "flush", "all")
         lab.exec("client", "ping", "-n", "-c", 1, "-W", "5", address)
     frames = [parse(data) for data in capture.frames()]
     if ":" in address:
@@ -60,6 +58,17 @@ def test_there_is_one_answer_to_each_question(shared_lab, address):
         told = [f for f in frames if f.ethertype == 0x0806 and f.packet[7] == 2
                 and f.packet[14:18] == socket.inet_aton(address) and f.packet[24:28] == socket.inet_aton(client)]
     replies = [f for f in frames if f.protocol in (1, 58) and f.source == address and f.payload[0] == reply]
+    return asked, told, replies
+
+
+@OURS
+def test_there_is_one_answer_to_each_question(shared_lab, address):
+    """The kernel of the load balancer does not answer a second time, on its twin or on the port's own interface."""
+    lab, mac = shared_lab, shared_lab.port_mac()
+    for _ in range(3):
+        asked, told, replies = question_and_answers(lab, address)
+        if asked:  # else the balancer's kernel asked for the client in this very moment, and the client learnt from it
+            break
     figure(test="answers", address=address, asked=len(asked), told=len(told), replies=len(replies))
     assert len(asked) >= 1 and len(told) == len(asked) and len(replies) == 1
     assert {f.source_mac for f in told + replies} == {mac}
