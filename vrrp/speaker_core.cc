@@ -1,0 +1,192 @@
+#include "vrrp/speaker_core.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+
+namespace ballast::vrrp {
+namespace {
+
+constexpr int kRealTimePriority = 50;
+
+// A thread that is started from this one does not inherit the priority.
+std::string ask_for_real_time() {
+  sched_param parameters{};
+  parameters.sched_priority = kRealTimePriority;
+  const int error =
+      ::pthread_setschedparam(::pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters);
+  return error == 0 ? fmt::format("SCHED_FIFO {}", kRealTimePriority)
+                    : fmt::format(
+                          "no real-time priority: {}: adverts may be late on a busy "
+                          "machine (needs CAP_SYS_NICE)",
+                          std::strerror(error));
+}
+
+}  // namespace
+
+Speaker::Core::Core(LeaseHolder& lease_holder, SpeakerCallbacks callbacks)
+    : lease_holder_(lease_holder),
+      callbacks_(std::move(callbacks)),
+      loop_(1),
+      work_(loop_.get_executor()),
+      timer_(loop_),
+      thread_([this] {
+        real_time_ = ask_for_real_time();
+        loop_.run();
+      }) {}
+
+Speaker::Core::~Core() {
+  post([this] {
+    stop("shut down");
+    timer_.cancel();
+    wires_.clear();
+    work_.reset();
+  });
+  thread_.join();
+}
+
+void Speaker::Core::set_interfaces(const std::vector<InterfaceFacts>& interfaces) {
+  interfaces_.clear();
+  for (const InterfaceFacts& facts : interfaces) {
+    interfaces_[facts.interface] = facts;
+  }
+  open_wires();
+  each([this](RouterGroup& group, TimePoint now, Actions& actions) {
+    group.set_own_addresses(now, addresses_for(group.settings()), actions);
+  });
+}
+
+OwnAddresses Speaker::Core::addresses_for(const GroupSettings& settings) const {
+  OwnAddresses addresses;
+  for (const RouterSettings& router : settings.routers) {
+    const auto found = interfaces_.find(router.key.interface);
+    if (found == interfaces_.end()) {
+      continue;
+    }
+    const auto& address =
+        router.key.family == Family::kIpv4 ? found->second.ipv4 : found->second.link_local;
+    if (address && wires_.contains({router.key.interface, router.key.family})) {
+      addresses[router.key] = *address;
+    }
+  }
+  return addresses;
+}
+
+void Speaker::Core::set_groups(std::vector<SpeakerGroup> wanted) {
+  std::set<std::string> names;
+  for (const SpeakerGroup& group : wanted) {
+    names.insert(group.settings.name);
+  }
+  for (auto it = groups_.begin(); it != groups_.end();) {
+    if (names.contains(it->first)) {
+      ++it;
+      continue;
+    }
+    Actions actions;
+    it->second.group.stop(clock_now(), "no longer configured", actions);
+    carry_out(it->second, actions);
+    it = groups_.erase(it);
+  }
+  owners_.clear();
+  for (const SpeakerGroup& group : wanted) {
+    for (const RouterSettings& router : group.settings.routers) {
+      owners_[router.key] = group.settings.name;
+    }
+  }
+  open_wires();
+  for (SpeakerGroup& group : wanted) {
+    const std::string name = group.settings.name;
+    const OwnAddresses addresses = addresses_for(group.settings);
+    const bool is_known = one(name, [&](RouterGroup& running, TimePoint now, Actions& actions) {
+      running.set_settings(now, group.settings, addresses, actions);
+    });
+    if (is_known) {
+      continue;
+    }
+    groups_.emplace(name, Running{RouterGroup(group.settings, group.condition, addresses), {}});
+    one(name, [&group](RouterGroup& running, TimePoint now, Actions& actions) {
+      group.is_adopted ? running.adopt(now, actions) : running.start(now, actions);
+    });
+  }
+  for (auto& [name, running] : groups_) {
+    std::erase_if(running.records,
+                  [this](const auto& item) { return !owners_.contains(item.first); });
+  }
+}
+
+void Speaker::Core::carry_out(Running& running, const Actions& actions) {
+  for (const Action& action : actions) {
+    std::visit([&](const auto& kind) { act(running, action.router, kind); }, action.kind);
+  }
+}
+
+void Speaker::Core::act(Running&, const RouterKey& router, const SetLease& lease) {
+  lease_holder_.set_lease(router, lease.mode, lease.until);
+}
+
+void Speaker::Core::act(Running&, const RouterKey& router, const Announce&) {
+  callbacks_.announce(router);
+}
+
+void Speaker::Core::act(Running& running, const RouterKey& router, const Transition& transition) {
+  callbacks_.transition(running.group.settings().name, router, transition);
+}
+
+void Speaker::Core::act(Running& running, const RouterKey&, const Report& report) {
+  callbacks_.report(running.group.settings().name, report);
+}
+
+void Speaker::Core::act(Running& running, const RouterKey&, const RestartPrepared& prepared) {
+  callbacks_.restart_prepared(running.group.settings().name, prepared.until);
+}
+
+void Speaker::Core::arm() {
+  TimePoint earliest = kNever;
+  for (const auto& [name, running] : groups_) {
+    earliest = std::min(earliest, running.group.deadline());
+  }
+  if (earliest == armed_for_) {
+    return;
+  }
+  armed_for_ = earliest;
+  if (earliest == kNever) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(earliest);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      armed_for_ = kNever;
+      wake();
+    }
+  });
+}
+
+void Speaker::Core::wake() {
+  each([](RouterGroup& group, TimePoint now, Actions& actions) {
+    if (now >= group.deadline()) {
+      group.tick(now, actions);
+    }
+  });
+  arm();
+}
+
+void Speaker::Core::stop(const std::string& reason) {
+  for (auto& [name, running] : groups_) {
+    Actions actions;
+    running.group.stop(clock_now(), reason, actions);
+    carry_out(running, actions);
+  }
+}
+
+void Speaker::Core::abandon() {
+  for (auto& [name, running] : groups_) {
+    running.group.abandon();
+  }
+}
+
+}  // namespace ballast::vrrp
