@@ -20,6 +20,12 @@ std::string failure(const std::string& port, std::string_view what, int error) {
   return fmt::format("port \"{}\": cannot {}: {}", port, what, std::strerror(-error));
 }
 
+rte_ether_addr for_dpdk(const MacAddress& mac) {
+  rte_ether_addr address{};
+  std::copy(mac.bytes().begin(), mac.bytes().end(), std::begin(address.addr_bytes));
+  return address;
+}
+
 MacAddress mac_of_device(uint16_t id) {
   rte_ether_addr address{};
   rte_eth_macaddr_get(id, &address);
@@ -160,9 +166,10 @@ Port::~Port() {
   }
 }
 
-uint16_t Port::receive(WorkerIndex worker, std::array<rte_mbuf*, 64>& burst, uint16_t limit) const {
-  return index(worker) < receive_queues_ ? rte_eth_rx_burst(id_, index(worker), burst.data(), limit)
-                                         : uint16_t{0};
+uint16_t Port::receive(WorkerIndex worker, Burst& burst) const {
+  return index(worker) < receive_queues_
+             ? rte_eth_rx_burst(id_, index(worker), burst.data(), kBurst)
+             : uint16_t{0};
 }
 
 uint16_t Port::transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
@@ -189,8 +196,7 @@ PortCounters Port::counters() const {
 }
 
 int Port::add_to_filter(const MacAddress& mac) {
-  rte_ether_addr address{};
-  std::copy(mac.bytes().begin(), mac.bytes().end(), std::begin(address.addr_bytes));
+  rte_ether_addr address = for_dpdk(mac);
   const int error = rte_eth_dev_mac_addr_add(id_, &address, 0);
   if (error == 0) {
     filtered_.push_back(mac);
@@ -210,8 +216,7 @@ void Port::accept_virtual_macs(const std::vector<MacAddress>& macs) {
     promiscuous_ = rte_eth_promiscuous_enable(id_) == 0;
   }
   std::erase_if(filtered_, [&](const MacAddress& mac) {
-    rte_ether_addr address{};
-    std::copy(mac.bytes().begin(), mac.bytes().end(), std::begin(address.addr_bytes));
+    rte_ether_addr address = for_dpdk(mac);
     return std::find(wanted.begin(), wanted.end(), mac) == wanted.end() &&
            rte_eth_dev_mac_addr_remove(id_, &address) == 0;
   });

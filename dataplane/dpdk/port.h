@@ -33,6 +33,9 @@ struct PortCounters {
 
 class Port {
  public:
+  static constexpr uint16_t kBurst = 64;  // frames that are received at a time, at most
+  using Burst = std::array<rte_mbuf*, kBurst>;
+
   // Configures and starts the device that EAL has under `eal_name`. `pool` outlives the port.
   static tl::expected<std::unique_ptr<Port>, std::string> open(
       const PortSettings& settings, const Device& device, const std::string& eal_name,
@@ -43,8 +46,7 @@ class Port {
 
   // --- worker threads
   // Frames of the worker's receive queue; 0 for a worker that has none.
-  [[nodiscard]] uint16_t receive(WorkerIndex worker, std::array<rte_mbuf*, 64>& burst,
-                                 uint16_t limit) const;
+  [[nodiscard]] uint16_t receive(WorkerIndex worker, Burst& burst) const;
   // How many of the frames the device took; the rest stay the caller's.
   [[nodiscard]] uint16_t transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
   [[nodiscard]] bool hashes_for_us() const { return rss_; }

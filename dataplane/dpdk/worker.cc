@@ -117,10 +117,10 @@ void Worker::run() {
 }
 
 size_t Worker::poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
-  Mbufs frames;
+  Port::Burst frames;
   size_t work = 0;
   for (size_t port = 0; port < around_.ports.size(); ++port) {
-    const uint16_t count = around_.ports[port].port->receive(index_, frames, kBurst);
+    const uint16_t count = around_.ports[port].port->receive(index_, frames);
     if (count != 0) {
       process({frames.data(), count}, static_cast<PortIndex>(port), false, snapshot, now_ns);
       work += count;
@@ -133,7 +133,7 @@ size_t Worker::poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_
   if (rte_ring_empty(inbox_) != 0) {
     return 0;
   }
-  std::array<rte_mbuf*, kBurst> frames{};
+  Port::Burst frames{};
   const unsigned count =
       rte_ring_dequeue_burst(inbox_, reinterpret_cast<void**>(frames.data()), kBurst, nullptr);
   // By runs of one port. mbuf.port names the dataplane's port here: hand_over() wrote it.

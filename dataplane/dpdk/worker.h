@@ -76,8 +76,8 @@ class Worker {
   }
 
  private:
-  static constexpr uint16_t kBurst = 64;
-  using Mbufs = std::array<rte_mbuf*, 64>;
+  static constexpr uint16_t kBurst = Port::kBurst;
+  static_assert(kBurst <= Pipeline::kMaxBurst);
 
   struct TransmitBuffer {
     std::array<rte_mbuf*, kBurst> frames{};

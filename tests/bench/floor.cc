@@ -10,8 +10,6 @@
 namespace ballast::bench {
 namespace {
 
-constexpr uint16_t kBurst = 32;
-
 void swap(uint8_t* frame) {
   std::array<uint8_t, 6> destination{};
   std::memcpy(destination.data(), frame, 6);
@@ -22,8 +20,8 @@ void swap(uint8_t* frame) {
 }  // namespace
 
 void swap_macs(std::vector<PortPair>& ports, WorkerIndex worker, const PacketSource& source) {
-  std::array<rte_mbuf*, 64> frames{};
-  std::array<rte_mbuf*, kBurst> buffer{};
+  Port::Burst frames{};
+  Port::Burst buffer{};
   uint16_t buffered = 0;
   Port& out = *ports.back().port;
   const auto flush = [&] {
@@ -33,7 +31,7 @@ void swap_macs(std::vector<PortPair>& ports, WorkerIndex worker, const PacketSou
   };
   while (!source.ended()) {
     for (const PortPair& pair : ports) {
-      const uint16_t count = pair.port->receive(worker, frames, kBurst);
+      const uint16_t count = pair.port->receive(worker, frames);
       const std::span<rte_mbuf*> burst(frames.data(), count);
       for (rte_mbuf* frame : burst) {
         rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
