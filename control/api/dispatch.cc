@@ -86,6 +86,15 @@ void dispatch(ControlHandler& handler, const Peer& peer, const api::Request& req
       return handler.set_server_override(
           peer, request.set_server_override(),
           answer_with(pending, &Answer::mutable_set_server_override));
+    case Request::kListVrrp:
+      return handler.list_vrrp(peer, request.list_vrrp(),
+                               answer_with(pending, &Answer::mutable_list_vrrp));
+    case Request::kMoveVrrp:
+      return handler.move_vrrp(peer, request.move_vrrp(),
+                               answer_with(pending, &Answer::mutable_move_vrrp));
+    case Request::kRestart:
+      return handler.restart(peer, request.restart(),
+                             answer_with(pending, &Answer::mutable_restart));
     case Request::REQUEST_NOT_SET:
       break;
   }
@@ -102,6 +111,14 @@ std::string change_requested(const api::Request& request) {
     const auto& change = request.set_server_override();
     return fmt::format("service \"{}\": server {} port {}: {}", change.service(), change.address(),
                        change.port(), ballast::api::Override_Name(change.override()));
+  }
+  if (request.has_move_vrrp()) {
+    const auto& change = request.move_vrrp();
+    return fmt::format("vrrp \"{}\": {}", change.name(),
+                       change.what() == api::MoveVrrpRequest::FAILOVER ? "failover" : "release");
+  }
+  if (request.has_restart()) {
+    return "restart";
   }
   return {};
 }

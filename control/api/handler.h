@@ -52,6 +52,12 @@ class ControlHandler {
                     Callback<api::DiffAnswer> done) = 0;
   virtual void set_server_override(const Peer& peer, const api::SetServerOverrideRequest& request,
                                    Callback<api::SetServerOverrideAnswer> done) = 0;
+  virtual void list_vrrp(const Peer& peer, const api::ListVrrpRequest& request,
+                         Callback<api::ListVrrpAnswer> done) = 0;
+  virtual void move_vrrp(const Peer& peer, const api::MoveVrrpRequest& request,
+                         Callback<api::MoveVrrpAnswer> done) = 0;
+  virtual void restart(const Peer& peer, const api::RestartRequest& request,
+                       Callback<api::RestartAnswer> done) = 0;
 };
 
 }  // namespace ballast::control

@@ -96,6 +96,11 @@ class Daemon : private ControlHandler {
   void diff(const Peer&, const api::DiffRequest&, Callback<api::DiffAnswer> done) override;
   void set_server_override(const Peer&, const api::SetServerOverrideRequest&,
                            Callback<api::SetServerOverrideAnswer> done) override;
+  void list_vrrp(const Peer&, const api::ListVrrpRequest&,
+                 Callback<api::ListVrrpAnswer> done) override;
+  void move_vrrp(const Peer&, const api::MoveVrrpRequest&,
+                 Callback<api::MoveVrrpAnswer> done) override;
+  void restart(const Peer&, const api::RestartRequest&, Callback<api::RestartAnswer> done) override;
 
   void fill_status(const std::optional<ballast::api::Statistics>& statistics,
                    api::StatusAnswer& answer) const;

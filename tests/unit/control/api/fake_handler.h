@@ -39,6 +39,11 @@ class FakeHandler : public ControlHandler {
   std::function<tl::expected<api::SetServerOverrideAnswer, api::Failure>(
       const api::SetServerOverrideRequest&)>
       on_override = [](const auto&) { return api::SetServerOverrideAnswer(); };
+  std::function<tl::expected<api::ListVrrpAnswer, api::Failure>(const std::string& name)>
+      on_list_vrrp = [](const std::string&) { return api::ListVrrpAnswer(); };
+  std::function<tl::expected<api::MoveVrrpAnswer, api::Failure>(const api::MoveVrrpRequest&)>
+      on_move_vrrp = [](const auto&) { return api::MoveVrrpAnswer(); };
+  tl::expected<api::RestartAnswer, api::Failure> restart_answer;
   std::string diff_text;  // the text of the last Diff
 
   void status(const Peer& peer, const api::StatusRequest& request,
@@ -70,6 +75,18 @@ class FakeHandler : public ControlHandler {
   void set_server_override(const Peer&, const api::SetServerOverrideRequest& request,
                            Callback<api::SetServerOverrideAnswer> done) override {
     done(on_override(request));
+  }
+  void list_vrrp(const Peer&, const api::ListVrrpRequest& request,
+                 Callback<api::ListVrrpAnswer> done) override {
+    done(on_list_vrrp(request.name()));
+  }
+  void move_vrrp(const Peer&, const api::MoveVrrpRequest& request,
+                 Callback<api::MoveVrrpAnswer> done) override {
+    done(on_move_vrrp(request));
+  }
+  void restart(const Peer&, const api::RestartRequest&,
+               Callback<api::RestartAnswer> done) override {
+    done(restart_answer);
   }
 };
 
