@@ -21,7 +21,6 @@ namespace ballast::control {
 struct Capabilities {
   std::vector<std::string> modes{"dr"};
   std::vector<std::string> schedulers{"rr", "wrr", "mh"};
-  bool vrrp = false;  // [[vrrp]] can be put into effect
 };
 
 struct LoadedConfiguration {

@@ -155,15 +155,8 @@ LocatedConfiguration read_configuration(TomlTable root, const Capabilities& capa
   for (const TomlTable& table : root.tables("service")) {
     read_service(table, capabilities, result);
   }
-  // Until VRRP takes the addresses over, a node that is told of it must not pretend to run it.
-  if (!capabilities.vrrp && root.has("vrrp")) {
-    root.error("vrrp",
-               "[[vrrp]] is not supported by this version: remove the table; without it "
-               "this node always holds its VIPs");
-  } else {
-    for (const TomlTable& table : root.tables("vrrp")) {
-      read_vrrp(table, result);
-    }
+  for (const TomlTable& table : root.tables("vrrp")) {
+    read_vrrp(table, result);
   }
   root.finish();
   return result;

@@ -35,7 +35,6 @@ struct VrrpPositions {
   TomlPosition preempt;
   TomlPosition preempt_delay;
   TomlPosition start_delay;
-  TomlPosition move_limit;
   TomlPosition checksum;
   TomlPosition minimum_ttl;
   TomlPosition group;

@@ -65,9 +65,6 @@ void read_election(TomlTable& table, VrrpSettings& instance, VrrpPositions& posi
   instance.start_delay =
       table.duration("start_delay", milliseconds(0), seconds(1000)).value_or(milliseconds(0));
   positions.start_delay = table.where("start_delay");
-  instance.move_limit =
-      table.duration("move_limit", milliseconds(100), seconds(60)).value_or(instance.move_limit);
-  positions.move_limit = table.where("move_limit");
 }
 
 // RFC 3768 section 5.3.7: whole seconds in a byte. RFC 9568 section 5.2.7: centiseconds in 12 bits.

@@ -92,11 +92,7 @@ class VrrpValidator {
       if (const auto why = unusable(address); !why.empty()) {
         error(where, fmt::format("address {}: a VIP cannot be {}", address.to_string(), why));
       }
-      // The same link-local address may stand on two links.
-      const std::string link =
-          address.is_v6() && address.is_link_local() ? instance_->interface : "";
-      const auto [first, fresh] =
-          addresses_.emplace(std::pair(address, link), Use{instance_->name, where});
+      const auto [first, fresh] = addresses_.emplace(address, Use{instance_->name, where});
       if (!fresh) {
         error(where,
               fmt::format("address {} is there already, in vrrp \"{}\" in line {}: an "
@@ -232,7 +228,7 @@ class VrrpValidator {
     }
     std::set<IpAddress> moving;
     for (const auto& [address, use] : addresses_) {
-      moving.insert(address.first);
+      moving.insert(address);
     }
     std::set<IpAddress> listened;
     for (size_t i = 0; i < located_.configuration.services.size(); ++i) {
@@ -250,9 +246,9 @@ class VrrpValidator {
       }
     }
     for (const auto& [address, use] : addresses_) {
-      if (!listened.contains(address.first) && !address.first.is_link_local()) {
+      if (!listened.contains(address) && !address.is_link_local()) {
         report_.warning(use.second, fmt::format("vrrp \"{}\": address {}: no service listens on it",
-                                                use.first, address.first.to_string()));
+                                                use.first, address.to_string()));
       }
     }
   }
@@ -264,7 +260,7 @@ class VrrpValidator {
   size_t routers_ = 0;
   std::map<std::string, TomlPosition> names_;
   std::map<std::tuple<std::string, Family, uint8_t>, Use> ids_;
-  std::map<std::pair<IpAddress, std::string>, Use> addresses_;  // with the link, if it matters
+  std::map<IpAddress, Use> addresses_;
 };
 
 }  // namespace

@@ -36,6 +36,7 @@ class GroupValidator {
     }
     for (const auto& [name, members] : groups) {
       check_group(name, members);
+      check_group_name(name, members);
     }
     check_quorums();
   }
@@ -103,8 +104,6 @@ class GroupValidator {
             format_duration(other.preempt_delay), format_duration(first.preempt_delay));
       agree(other.start_delay == first.start_delay, "start_delay", at.start_delay,
             format_duration(other.start_delay), format_duration(first.start_delay));
-      agree(other.move_limit == first.move_limit, "move_limit", at.move_limit,
-            format_duration(other.move_limit), format_duration(first.move_limit));
     }
     if (members.size() == 1) {
       report_.warning(located_.vrrp[members.front()].group,
@@ -116,6 +115,18 @@ class GroupValidator {
                         vrrp::kMaximumRoutersPerGroup));
     }
     check_weights(members);
+  }
+
+  // `ballastctl vrrp failover NAME` takes either.
+  void check_group_name(const std::string& name, const Members& members) {
+    for (size_t i = 0; i < instances_.size(); ++i) {
+      if (instances_[i].name == name && instances_[i].group != name) {
+        error(members.front(), located_.vrrp[members.front()].group,
+              fmt::format("group \"{}\" has the name of an instance that is not in it, in line {}: "
+                          "give it another one",
+                          name, located_.vrrp[i].where.line));
+      }
+    }
   }
 
   // A weight that can never move the addresses is a failover that never happens. What all members

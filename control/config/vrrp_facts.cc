@@ -48,7 +48,6 @@ class VrrpFacts {
         std::string(to_string(usual.checksum)));
     add("strict_addresses", text_of(instance.strict_addresses), text_of(usual.strict_addresses));
     add("announce_refresh", instance.announce_refresh, usual.announce_refresh);
-    add("move_limit", instance.move_limit, usual.move_limit);
     add("group", instance.group.empty() ? "none" : quote(instance.group), "none");
     add("notify", text_of(instance.notify), "none");
     if (const auto ipv6 = instance.addresses_of(Family::kIpv6); !ipv6.empty()) {

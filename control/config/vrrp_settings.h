@@ -71,8 +71,6 @@ struct VrrpSettings {  // key: name
   vrrp::ChecksumForm checksum = vrrp::ChecksumForm::kRfc5798;
   bool strict_addresses = false;
   std::chrono::milliseconds announce_refresh{60'000};  // 0: never
-  // A planned move: how long forwarding goes on while no advert of a new active router is heard.
-  std::chrono::milliseconds move_limit{3'000};
   std::string group;  // empty: it moves by itself
   std::vector<VrrpTrack> tracks;
   std::vector<std::string> notify;  // an absolute path, then arguments; empty: nobody is told

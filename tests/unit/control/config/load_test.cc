@@ -134,8 +134,9 @@ TEST(LoadConfiguration, ReportsEveryMistakeOnceInTheOrderOfTheFile) {
           R"(port: write it as "10.0.0.11", "10.0.0.11:80" or "[2001:db8::11]:80")",
           R"(b.toml:7:39: service "web": server 2: "address" is missing)",
           R"(b.toml:7:41: service "web": server 2: unknown key "adress": did you mean "address"?)",
-          "b.toml:8:1: [[vrrp]] is not supported by this version: remove the table; without it "
-          "this node always holds its VIPs"));
+          R"(b.toml:8:1: vrrp "front": "interface" is missing)",
+          R"(b.toml:8:1: vrrp "front": "virtual_router_id" is missing)",
+          R"(b.toml:8:1: vrrp "front": "addresses" is missing)"));
 }
 
 TEST(LoadConfiguration, RefusesModesAndSchedulersThatTheDataplaneHasNot) {

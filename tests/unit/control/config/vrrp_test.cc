@@ -26,8 +26,6 @@ using testing::StartsWith;
 
 using Lines = std::vector<std::pair<std::string, std::string>>;
 
-const Capabilities kWithVrrp{.vrrp = true};
-
 IpAddress ip(const char* text) {
   return IpAddress::parse(text).value();
 }
@@ -41,12 +39,12 @@ std::string sample() {
 }
 
 LoadErrors errors_of(std::string_view text) {
-  const auto loaded = parse_configuration(text, "b.toml", kWithVrrp);
+  const auto loaded = parse_configuration(text, "b.toml", Capabilities{});
   return loaded ? LoadErrors{} : loaded.error();
 }
 
 LoadedConfiguration accept(std::string_view text) {
-  auto loaded = parse_configuration(text, "b.toml", kWithVrrp);
+  auto loaded = parse_configuration(text, "b.toml", Capabilities{});
   if (!loaded) {
     ADD_FAILURE() << testing::PrintToString(loaded.error()) << "\n" << text;
     return {};
@@ -97,17 +95,6 @@ const VrrpSettings& only(const LoadedConfiguration& loaded) {
   static const VrrpSettings none;
   EXPECT_EQ(loaded.configuration.vrrp.size(), 1U);
   return loaded.configuration.vrrp.empty() ? none : loaded.configuration.vrrp.front();
-}
-
-TEST(VrrpConfiguration, IsRefusedInOneSentenceWhereItCannotBePutIntoEffect) {
-  for (const std::string& text : {vrrp_with({}), std::string("[[vrrp]]\nname = 5\nx = 1\n"),
-                                  std::string("[vrrp]\n"), std::string("vrrp = 1\n")}) {
-    const auto loaded = parse_configuration(text, "b.toml", Capabilities{});
-    ASSERT_FALSE(loaded);
-    EXPECT_THAT(loaded.error(),
-                ElementsAre(HasSubstr("[[vrrp]] is not supported by this version: remove the "
-                                      "table; without it this node always holds its VIPs")));
-  }
 }
 
 TEST(VrrpConfiguration, AcceptsTheSampleWithoutAWarning) {
@@ -220,7 +207,6 @@ TEST(VrrpConfiguration, SaysOfEachValueWhatWouldBeRight) {
        "exclude each other: the owner takes the addresses at once"},
       {{{"checksum", "'rfc3768'"}}, "is not one of rfc5798, rfc9568"},
       {{{"group", "'a b'"}}, "group \"a b\" is not a name"},
-      {{{"move_limit", "'1ms'"}}, "move_limit \"1ms\" is out of range (100ms-1m)"},
       {{{"notify", "'relative/path'"}}, "is not a command: write the absolute path"},
       {{{"notify", "[]"}}, "is not a command"},
       {{{"notify", "5"}}, "notify must be an array of strings"},
@@ -295,14 +281,12 @@ TEST(VrrpConfiguration, NeverTakesOneVirtualRouterOrAddressForTwo) {
       ElementsAre(HasSubstr("address 192.0.2.10 is there already, in vrrp \"front\" in line "
                             "5: an address moves with one instance only")));
   const Lines link_local{{"addresses", "['fe80::1']"}};
-  EXPECT_THAT(errors_of(vrrp_with(link_local) +
-                        vrrp_with({{"name", "'back'"}, {"interface", "'lan'"}, link_local[0]})),
-              IsEmpty())
-      << "two links may have the same link-local address";
-  EXPECT_THAT(
-      errors_of(vrrp_with(link_local) +
-                vrrp_with({{"name", "'back'"}, {"virtual_router_id", "52"}, link_local[0]})),
-      ElementsAre(HasSubstr("address fe80::1 is there already")));
+  for (const Lines& other : {Lines{{"interface", "'lan'"}}, Lines{{"virtual_router_id", "52"}}}) {
+    EXPECT_THAT(
+        errors_of(vrrp_with(link_local) + vrrp_with({{"name", "'back'"}, other[0], link_local[0]})),
+        ElementsAre(HasSubstr("address fe80::1 is there already")))
+        << "a VIP is one address of the node, whatever the link";
+  }
 }
 
 TEST(VrrpConfiguration, NeverMovesAnAddressThatIsSomethingElse) {
@@ -335,13 +319,18 @@ TEST(VrrpConfiguration, AsksAGroupForOneOpinion) {
   EXPECT_THAT(second({{"preempt", "true"}}),
               ElementsAre(HasSubstr("preempt true is not that of vrrp \"front\", false")));
   EXPECT_THAT(second({{"start_delay", "'2s'"}}), ElementsAre(HasSubstr("start_delay 2s is not")));
-  EXPECT_THAT(second({{"move_limit", "'2s'"}}), ElementsAre(HasSubstr("move_limit 2s is not")));
   EXPECT_THAT(second({{"advert_interval", "'1s'"}}), IsEmpty());
   EXPECT_THAT(second({{"track", "[{ port = 'wan' }, { file = '/a', up_if = 'exists' }]"}}),
               IsEmpty());
   EXPECT_THAT(second({{"track", "[{ port = 'wan', weight = -5 }]"}}),
               ElementsAre(HasSubstr("port wan is tracked in another way by vrrp \"front\" in line "
                                     "7")));
+  EXPECT_THAT(errors_of(vrrp_with({{"name", "'all'"}}) +
+                        vrrp_with({{"name", "'back'"},
+                                   {"virtual_router_id", "52"},
+                                   {"addresses", "['192.0.2.11']"},
+                                   {"group", "'all'"}})),
+              Contains(HasSubstr("group \"all\" has the name of an instance that is not in it")));
   EXPECT_THAT(accept(vrrp_with({{"group", "'all'"}})).warnings,
               Contains(HasSubstr("it is alone in group \"all\"")));
 }
@@ -416,7 +405,7 @@ TEST(VrrpConfiguration, BoundsEverythingThatIsOneOfMany) {
 TEST(VrrpConfiguration, SurvivesDamageOfTheSample) {
   const std::string text = sample();
   for (size_t length = 0; length < text.size(); ++length) {
-    (void)parse_configuration(std::string_view(text).substr(0, length), "b.toml", kWithVrrp);
+    (void)parse_configuration(std::string_view(text).substr(0, length), "b.toml", Capabilities{});
   }
   std::mt19937 random(7);
   int accepted = 0;
@@ -433,7 +422,7 @@ TEST(VrrpConfiguration, SurvivesDamageOfTheSample) {
       default:
         damaged.insert(at, damaged.substr(random() % damaged.size(), random() % 20));
     }
-    const auto loaded = parse_configuration(damaged, "b.toml", kWithVrrp);
+    const auto loaded = parse_configuration(damaged, "b.toml", Capabilities{});
     if (!loaded) {
       ASSERT_THAT(loaded.error().front(), StartsWith("b.toml"));
       continue;
