@@ -53,7 +53,7 @@ tl::expected<LeasePageMapping, std::string> LeasePageMapping::create(const std::
     return tl::unexpected(failure(path, "cannot be mapped", memory.error()));
   }
   LeasePageMapping mapping(new (*memory) LeasePage{});
-  mapping.page().deadline_ns[0].store(kLeaseNeverEnds);
+  mapping.page().hold_forever(0);
   mapping.page().magic.store(LeasePage::kMagic, std::memory_order_release);
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = errno;

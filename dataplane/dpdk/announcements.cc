@@ -41,14 +41,14 @@ Announcements::Announcements(WorkerIndex worker, std::vector<PortPair>& ports,
 void Announcements::step(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   follow(snapshot, now_ns);
   const size_t slots = snapshot.lease_slots;
-  const uint64_t held = leases_.held(now_ns, slots);
+  const uint64_t answering = leases_.masks(now_ns, slots).answering;
   std::array<uint64_t, kLeaseSlots> wishes{};
   for (size_t slot = 0; slot < slots; ++slot) {
     wishes[slot] = leases_.announce_at_ns[slot].load(std::memory_order_acquire);
   }
   for (size_t port = 0; port < announcers_.size(); ++port) {
     std::array<Announcement, Announcer::kFramesPerMillisecond> due;
-    const size_t count = announcers_[port].poll(held, {wishes.data(), slots}, now_ns, due);
+    const size_t count = announcers_[port].poll(answering, {wishes.data(), slots}, now_ns, due);
     if (count != 0) {
       send(static_cast<PortIndex>(port), {due.data(), count}, slots);
     }
@@ -78,9 +78,9 @@ void Announcements::send(PortIndex port, std::span<const Announcement> due, size
   }
   std::array<rte_mbuf*, Announcer::kFramesPerMillisecond> frames{};
   uint16_t count = 0;
-  const uint64_t held = leases_.held(monotonic_ns(), lease_slots);
+  const uint64_t answering = leases_.masks(monotonic_ns(), lease_slots).answering;
   for (size_t i = 0; i < due.size(); ++i) {
-    if ((held >> index(due[i].what.lease) & 1) != 0 && written[i] != nullptr) {
+    if ((answering >> index(due[i].what.lease) & 1) != 0 && written[i] != nullptr) {
       frames[count++] = written[i];
     } else {
       rte_pktmbuf_free(written[i]);  // which may be null

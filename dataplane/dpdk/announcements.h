@@ -2,7 +2,8 @@
 //
 // What is due says Announcer, one per port. The leases are read once more when the frames are
 // written, right before the device gets them: but for the moment between that look and the device,
-// nothing is announced after a lease has ended, however long this thread stood still.
+// nothing is announced after a lease has ended, or only forwards, however long this thread stood
+// still.
 #pragma once
 
 #include <cstdint>

@@ -94,9 +94,7 @@ Dataplane::Dataplane(DataplaneSettings settings, LeasePageMapping leases)
       flow_hash_key_(random_value<FlowHashKey>()),
       steering_(random_value<RssKey>(), settings_.workers),
       neighbors_(settings_.max_neighbors),
-      loop_(std::make_unique<Loop>()) {
-  leases_.page().deadline_ns[0] = kLeaseNeverEnds;
-}
+      loop_(std::make_unique<Loop>()) {}
 
 tl::expected<std::unique_ptr<Dataplane>, std::string> Dataplane::create(
     const DataplaneSettings& settings, const std::vector<Device>& devices,

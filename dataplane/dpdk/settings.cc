@@ -17,7 +17,6 @@ namespace {
 
 constexpr uint16_t kSmallestMtu = 1280;  // RFC 8200 section 5
 constexpr uint16_t kLargestMtu = 1500;   // a frame lies in one buffer
-constexpr size_t kMaxPorts = 16;
 constexpr size_t kMaxInterfaceName = 15;
 constexpr uint32_t kMaxRate = 100'000'000;
 

@@ -160,30 +160,48 @@ size_t Worker::poll_twins(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
 
 size_t Worker::poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   TwinAge& age = twin_ages_[index(port)];
-  for (uint16_t i = 0; i < kBurst; ++i) {
+  Port::Burst admitted;
+  size_t count = 0;
+  size_t read = 0;
+  for (; read < kBurst; ++read) {
     rte_mbuf* frame = rte_pktmbuf_alloc(&around_.pool);
     if (frame == nullptr) {
       counters_.drop(DropReason::kNoBuffer);
-      return i;
+      break;
     }
     auto* data = rte_pktmbuf_mtod(frame, uint8_t*);
     const size_t length = around_.ports[index(port)].twin.read({data, rte_pktmbuf_tailroom(frame)});
     if (length == 0) {
       rte_pktmbuf_free(frame);
       age.found_empty(now_ns);
-      return i;
+      break;
     }
     age.took(now_ns);
     counters_.from_kernel.add(1);
     frame->data_len = static_cast<uint16_t>(length);
     frame->pkt_len = static_cast<uint32_t>(length);
     if (advert_gate_.admit({data, length}, snapshot, age, monotonic_ns)) {
-      transmit(frame, port);
+      admitted[count++] = frame;
     } else {
       discard(frame, DropReason::kAdvertStale);
     }
   }
-  return kBurst;
+  transmit_from_twin(port, {admitted.data(), count});
+  return read;
+}
+
+// At once, past the buffer of what is forwarded, so that the device says how many of them it took.
+void Worker::transmit_from_twin(PortIndex port, std::span<rte_mbuf*> frames) {
+  if (frames.empty()) {
+    return;
+  }
+  const uint16_t sent = around_.ports[index(port)].port->transmit(
+      index_, frames.data(), static_cast<uint16_t>(frames.size()));
+  std::atomic<uint64_t>& transmitted = around_.leases.twin_transmitted[index(port)];
+  transmitted.store(transmitted.load(std::memory_order_relaxed) + sent, std::memory_order_relaxed);
+  for (rte_mbuf* frame : frames.subspan(sent)) {
+    discard(frame, DropReason::kTransmitFull);
+  }
 }
 
 void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,

@@ -3,14 +3,14 @@
 // Theory of operation
 //   One round of an address is a gratuitous ARP as request and as reply, or an unsolicited
 //   neighbour advertisement. Rounds come at +0, +5, +20, +100 ms and +1 s, then once per refresh
-//   interval, for as long as the address's lease is held and the port is up, and end at once when
-//   either ends. What makes them begin:
-//   - the address is new or has another MAC, or the port came up, while the lease is held: at +0;
-//   - the lease was taken: at +5 ms, since it may be a preemption, and the former owner answers for
-//     the address until it has heard the first advert. Slot 0 has no former owner: at +0.
+//   interval, for as long as the address's lease lets this node answer and the port is up, and end
+//   at once when either ends; a lease that only forwards announces nothing. What makes them begin:
+//   - the address is new or has another MAC, or the port came up, while this node answers: at +0;
+//   - this node begins to answer: at +5 ms, since it may be a preemption, and the former owner
+//     answers for the address until it has heard the first advert. Slot 0 has no former owner: +0.
 //   ballastd, which knows more, asks for a round of a slot by storing a time into the lease page: a
 //   router that does not preempt at +0, any router after a moment with two active ones. A value
-//   that was not there before is one round at that time, or when the lease is taken if that comes
+//   that was not there before is one round at that time, or when answering begins if that comes
 //   later; a lease that ends takes the wish along.
 //
 //   Rounds of an address that would follow each other within 2 ms are one, and rounds that were
@@ -68,9 +68,9 @@ class Announcer {
   void set_addresses(std::vector<AnnouncedAddress> addresses, uint64_t now_ns);
   void set_port_up(bool up, uint64_t now_ns);
 
-  // What is to be sent now; how much of `out` was written. Bit n of `held` is lease slot n;
-  // `wishes[n]` is ballastd's word for it, slots beyond its size have none. To be called every
-  // millisecond or so.
+  // What is to be sent now; how much of `out` was written. Bit n of `held` is lease slot n, held so
+  // that it answers (LeaseMasks::answering); `wishes[n]` is ballastd's word for it, slots beyond
+  // its size have none. To be called every millisecond or so.
   size_t poll(uint64_t held, std::span<const uint64_t> wishes, uint64_t now_ns,
               std::span<Announcement> out);
 

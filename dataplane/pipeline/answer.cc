@@ -40,13 +40,18 @@ bool Pipeline::may_answer(const Packet& packet, const Slot& slot) {
   return true;
 }
 
+// Not the virtual MAC while another node may be about to take it on: switches would learn it here.
+MacAddress Pipeline::source_of_refusal(const LocalAddress& vip, PortIndex port) const {
+  return answers(vip) ? mac_of(vip, port) : snapshot_->ports[index(port)].mac;
+}
+
 void Pipeline::refuse(Packet& packet, const Slot& slot, DropReason reason, RefuseAction action) {
   drop(packet, reason);
   if (action == RefuseAction::kDrop || !may_answer(packet, slot)) {
     return;
   }
   FrameBuffer frame{.data = packet.data, .length = packet.size, .capacity = packet.capacity};
-  const MacAddress source = mac_of(*slot.vip, packet.in_port);
+  const MacAddress source = source_of_refusal(*slot.vip, packet.in_port);
   const bool built = slot.parsed.protocol == IpProtocol::kTcp
                          ? build_tcp_reset(frame, slot.parsed, source)
                          : build_icmp_error(frame, slot.parsed, IcmpErrorKind::kPortUnreachable,
@@ -63,7 +68,7 @@ void Pipeline::refuse_too_big(Packet& packet, const Slot& slot, uint16_t mtu) {
   }
   FrameBuffer frame{.data = packet.data, .length = packet.size, .capacity = packet.capacity};
   if (build_icmp_error(frame, slot.parsed, IcmpErrorKind::kTooBig, slot.vip->address,
-                       mac_of(*slot.vip, packet.in_port), mtu)) {
+                       source_of_refusal(*slot.vip, packet.in_port), mtu)) {
     answer(packet, frame);
   }
 }

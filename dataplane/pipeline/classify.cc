@@ -85,7 +85,7 @@ const LocalAddress* Pipeline::asked_for_vip(Packet& packet, const Slot& slot,
     }
     return nullptr;
   }
-  if (!holds(*local)) {
+  if (!answers(*local)) {
     drop(packet, DropReason::kVipNotOwned);
     return nullptr;
   }
@@ -114,7 +114,7 @@ void Pipeline::classify_ip(Packet& packet, Slot& slot) {
     return for_vip ? drop(packet, DropReason::kNotForUs) : punt(packet, slot.parsed);
   }
   if (for_vip) {
-    if (!holds(*local)) {
+    if (!forwards(*local)) {
       return drop(packet, DropReason::kVipNotOwned);
     }
     if (!reaches(packet, *local)) {
@@ -149,6 +149,9 @@ void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
                   parsed.inner.source_port, parsed.inner.protocol};
       return enter_flow(packet, slot);
     case PacketKind::kEchoRequest: {
+      if (!answers(*slot.vip)) {
+        return drop(packet, DropReason::kVipNotOwned);
+      }
       FrameBuffer frame = buffer_of(packet);
       const DropReason reason =
           slot.vip->answer_ping ? answer_echo(frame, parsed) : DropReason::kIcmpOther;

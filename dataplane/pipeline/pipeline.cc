@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "dataplane/api/lease_page.h"
 #include "dataplane/packet/plain_packet.h"
 #include "dataplane/pipeline/admission.h"
 
@@ -41,7 +40,7 @@ void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   ++burst_;
   now_ns_ = now_ns;
   now_ = static_cast<Seconds32>(now_ns / kNsPerSecond);
-  held_leases_ = around_.leases.held(now_ns, snapshot.lease_slots);
+  leases_ = around_.leases.masks(now_ns, snapshot.lease_slots);
 }
 
 void Pipeline::process(std::span<Packet> burst, const ForwardingSnapshot& snapshot,

@@ -23,6 +23,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/api/lease_page.h"
 #include "dataplane/connection/connection_table.h"
 #include "dataplane/neighbor/neighbor_table.h"
 #include "dataplane/packet/parser.h"
@@ -36,8 +37,6 @@
 #include "dataplane/service/forwarding_snapshot.h"
 
 namespace ballast {
-
-struct LeasePage;
 
 struct PipelineSettings {
   WorkerIndex worker{};
@@ -135,8 +134,11 @@ class Pipeline {
   void classify_for_vip(Packet& packet, Slot& slot);
   void open_gate(const Packet& packet, const LocalAddress& vip);
   [[nodiscard]] bool reaches(const Packet& packet, const LocalAddress& vip) const;
-  [[nodiscard]] bool holds(const LocalAddress& vip) const {
-    return (held_leases_ >> static_cast<unsigned>(vip.lease) & 1) != 0;
+  [[nodiscard]] bool forwards(const LocalAddress& vip) const {
+    return (leases_.forwarding >> static_cast<unsigned>(vip.lease) & 1) != 0;
+  }
+  [[nodiscard]] bool answers(const LocalAddress& vip) const {
+    return (leases_.answering >> static_cast<unsigned>(vip.lease) & 1) != 0;
   }
   [[nodiscard]] MacAddress mac_of(const LocalAddress& vip, PortIndex port) const {
     return vip.virtual_mac.is_zero() ? snapshot_->ports[index(port)].mac : vip.virtual_mac;
@@ -166,6 +168,7 @@ class Pipeline {
   // Drops the packet for `reason`, with a reset or port unreachable where `action`, the RFCs and
   // the rate limit allow.
   void refuse(Packet& packet, const Slot& slot, DropReason reason, RefuseAction action);
+  [[nodiscard]] MacAddress source_of_refusal(const LocalAddress& vip, PortIndex port) const;
   void refuse_too_big(Packet& packet, const Slot& slot, uint16_t mtu);
   void answer(Packet& packet, const FrameBuffer& frame);
   [[nodiscard]] bool may_answer(const Packet& packet, const Slot& slot);
@@ -183,7 +186,7 @@ class Pipeline {
   uint64_t burst_ = 0;  // bursts (and ticks), counted
   uint64_t now_ns_ = 0;
   Seconds32 now_ = 0;
-  uint64_t held_leases_ = 0;
+  LeaseMasks leases_;
   std::array<Slot, kMaxBurst> slots_;
   std::array<Flow, kMaxBurst> flows_;  // in order of arrival
   size_t flow_count_ = 0;

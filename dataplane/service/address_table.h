@@ -18,7 +18,7 @@ enum class AddressRole : uint8_t { kVip, kNode };
 struct LocalAddress {
   IpAddress address;
   AddressRole role = AddressRole::kVip;
-  LeaseSlot lease{};        // VIPs: answered for and forwarded only while this lease is held
+  LeaseSlot lease{};        // VIPs: answered for and forwarded only as far as this lease goes
   bool answer_ping = true;  // VIPs
   bool any_port = true;     // VIPs: the address is answered for on every port; kNode: unused
   PortIndex port{};         // kNode: the twin that carries it

@@ -102,7 +102,7 @@ Director::Director(Network& network, const DirectorSettings& settings)
       memory_(settings.hugepages, settings.touched),
       world_(world_ports(network), neighbors_,
              std::set<ForwardingMode>{ForwardingMode::kDirectRouting}) {
-  leases_.deadline_ns[0] = kLeaseNeverEnds;
+  leases_.hold_forever(0);
 }
 
 tl::expected<std::unique_ptr<Director>, std::string> Director::create(

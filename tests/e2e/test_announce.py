@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import time
+import types
 
 from lab import VIP4, VIP6, figure, wait_until
 from wire import Capture, ethernet, ipv4, ipv6, raw_socket
@@ -16,8 +17,11 @@ from wire import Capture, ethernet, ipv4, ipv6, raw_socket
 SLOT, ROUTER = 1, 51
 MAC4, MAC6 = f"00:00:5e:00:01:{ROUTER:02x}", f"00:00:5e:00:02:{ROUTER:02x}"
 SLOTS = 64  # of the lease page (dataplane/api/lease_page.h)
-DEADLINES = 64
-WISHES = DEADLINES + 8 * SLOTS
+FORWARD = 64
+ANSWER = FORWARD + 8 * SLOTS
+WISHES = ANSWER + 8 * SLOTS
+HEARTBEATS = WISHES + 8 * SLOTS
+TRANSMITTED = HEARTBEATS + 8 * 64  # by port
 
 ARP = ("frame.time_relative", "frame.time_epoch", "eth.src", "eth.dst", "arp.opcode", "arp.src.hw_mac",
        "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.isgratuitous")
@@ -129,11 +133,13 @@ def vips_of_a_virtual_router(lab):
 
 @contextlib.contextmanager
 def lease_words(lab):
-    """Deadline and wish of the slot, to be written."""
+    """The slot's two deadlines and its wish, to be written; how many frames of the twin have left, to be read."""
     with open(lab.dir / "run" / "leases", "r+b") as file, mmap.mmap(file.fileno(), 0) as page:
-        words = [ctypes.c_uint64.from_buffer(page, at + 8 * SLOT) for at in (DEADLINES, WISHES)]
+        places = {"forward": FORWARD + 8 * SLOT, "answer": ANSWER + 8 * SLOT, "wish": WISHES + 8 * SLOT,
+                  "transmitted": TRANSMITTED}
+        words = types.SimpleNamespace(**{name: ctypes.c_uint64.from_buffer(page, at) for name, at in places.items()})
         yield words
-        words.clear()
+        vars(words).clear()  # the page cannot be closed before
 
 
 def test_a_lease_is_announced_with_the_virtual_mac_until_its_end_and_not_longer(lab):
@@ -143,7 +149,7 @@ def test_a_lease_is_announced_with_the_virtual_mac_until_its_end_and_not_longer(
         to_epoch = time.time_ns() - time.monotonic_ns()
         taken = time.monotonic_ns()
         end = taken + 500_000_000
-        words[0].value = end
+        words.answer.value = words.forward.value = end
         time.sleep(1)
     first = 1e9
     for frames, mac in zip(announcements(capture), (MAC4, MAC4, MAC6)):
@@ -159,11 +165,29 @@ def test_a_lease_is_announced_with_the_virtual_mac_until_its_end_and_not_longer(
 def test_a_round_that_is_asked_for_comes_at_once(lab):
     lab.write_dataplane_toml('announce_refresh = "0s"')
     with vips_of_a_virtual_router(lab), lease_words(lab) as words:
-        words[0].value = time.monotonic_ns() + 60_000_000_000
+        words.answer.value = words.forward.value = time.monotonic_ns() + 60_000_000_000
         time.sleep(1.2)
         with Capture(lab, "sw", "br0", "arp or icmp6") as capture:
-            words[1].value = time.monotonic_ns()
+            words.wish.value = time.monotonic_ns()
     assert [len(frames) for frames in announcements(capture)] == [1, 1, 1]
+
+
+def test_a_lease_that_only_forwards_is_not_announced_until_it_answers(lab):
+    lab.write_dataplane_toml('announce_refresh = "20ms"')
+    with vips_of_a_virtual_router(lab), lease_words(lab) as words, Capture(lab, "sw", "br0", "arp or icmp6") as capture:
+        to_epoch = time.time_ns() - time.monotonic_ns()
+        words.forward.value = time.monotonic_ns() + 60_000_000_000
+        time.sleep(0.3)
+        answers = time.monotonic_ns()
+        words.answer.value = answers + 60_000_000_000
+        time.sleep(0.3)
+        mute = time.monotonic_ns()
+        words.answer.value = 0
+        time.sleep(0.3)
+    for frames in announcements(capture):
+        times = [int(float(row.frame_time_epoch) * 1e9) - to_epoch for row in frames]
+        # The clocks of capture and lease are read apart; a frame may be on its way already.
+        assert len(frames) >= 5 and times[0] > answers and times[-1] < mute + 5_000_000
 
 
 def advert(router, centiseconds=100):
@@ -177,12 +201,15 @@ def advert_frame(router, centiseconds=100):
 
 def test_adverts_leave_the_twin_with_the_virtual_mac_of_their_router(lab):
     sent = {}
-    with vips_of_a_virtual_router(lab), Capture(lab, "sw", "br0", "proto 112 or ip6 proto 112") as capture:
+    with vips_of_a_virtual_router(lab), lease_words(lab) as words, \
+            Capture(lab, "sw", "br0", "proto 112 or ip6 proto 112") as capture:
+        before = words.transmitted.value
         with raw_socket(lab.ns("lb"), "wan") as twin:
             for router in (ROUTER, ROUTER + 1):
                 twin.send(advert_frame(router))
                 twin.send(ethernet("33:33:00:00:00:12", "02:00:00:00:00:77", 0x86DD,
                                    ipv6("fe80::1", "ff02::12", 112, advert(router), hop_limit=255)))
+        wait_until(lambda: words.transmitted.value >= before + 4, 5, "the adverts to have left")
     for row in rows(capture, "vrrp", ("eth.src", "eth.type", "vrrp.virt_rtr_id")):
         sent[row.eth_type, int(row.vrrp_virt_rtr_id)] = row.eth_src
     assert sent == {("0x0800", ROUTER): MAC4, ("0x86dd", ROUTER): MAC6,

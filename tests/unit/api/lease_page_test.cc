@@ -14,6 +14,8 @@ namespace {
 using test::TemporaryFolder;
 using testing::HasSubstr;
 
+constexpr LeaseMasks kSlot0Only{1, 1};
+
 TEST(LeasePage, IsSharedByBothSidesAndReadableByItsOwnerOnly) {
   const TemporaryFolder folder;
   const auto dataplane = LeasePageMapping::create(folder.file("leases"));
@@ -23,12 +25,51 @@ TEST(LeasePage, IsSharedByBothSidesAndReadableByItsOwnerOnly) {
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   const auto control = LeasePageMapping::open(folder.file("leases"));
   ASSERT_TRUE(control) << control.error();
-  EXPECT_EQ(dataplane->page().held(1), 1U) << "only slot 0, which never ends";
-  control->page().deadline_ns[5].store(1000);
-  EXPECT_EQ(dataplane->page().held(999), 1U | 1U << 5);
-  EXPECT_EQ(dataplane->page().held(1000), 1U);
+  EXPECT_EQ(dataplane->page().masks(1), kSlot0Only);
+  control->page().forward_until_ns[5].store(1000);
+  EXPECT_EQ(dataplane->page().masks(999).forwarding, 1U | 1U << 5);
   dataplane->page().worker_heartbeat[3].store(7);
+  dataplane->page().twin_transmitted[kMaxPorts - 1].store(8);
   EXPECT_EQ(control->page().worker_heartbeat[3].load(), 7U);
+  EXPECT_EQ(control->page().twin_transmitted[kMaxPorts - 1].load(), 8U);
+}
+
+TEST(LeasePage, ForwardsAndAnswersUntilTheDeadlineOfEachAndAnswersNotWithoutForwarding) {
+  for (const size_t slot : {size_t{1}, size_t{31}, size_t{32}, kLeaseSlots - 1}) {
+    for (const uint64_t forward : {0, 999, 1000, 1001, 5000}) {
+      for (const uint64_t answer : {0, 999, 1000, 1001, 5000}) {
+        LeasePage page{};
+        page.hold_forever(0);
+        page.forward_until_ns[slot].store(forward);
+        page.answer_until_ns[slot].store(answer);
+        const uint64_t bit = uint64_t{1} << slot;
+        EXPECT_EQ(page.masks(1000), (LeaseMasks{1 | (forward > 1000 ? bit : 0),
+                                                1 | (forward > 1000 && answer > 1000 ? bit : 0)}))
+            << forward << " " << answer;
+        EXPECT_EQ(page.masks(1000, slot), kSlot0Only) << "no VIP is in this slot";
+      }
+    }
+  }
+}
+
+TEST(LeasePage, LosesEachGradeByOneStore) {
+  LeasePage page{};
+  page.hold_forever(3);
+  EXPECT_EQ(page.masks(1000), (LeaseMasks{8, 8}));
+  page.answer_until_ns[3].store(0);
+  EXPECT_EQ(page.masks(1000), (LeaseMasks{8, 0}));
+  page.hold_forever(3);
+  page.forward_until_ns[3].store(0);
+  EXPECT_EQ(page.masks(1000), (LeaseMasks{0, 0}));
+}
+
+TEST(LeasePage, NeverEndsInSlot0AndHasEndedInAllOthers) {
+  const TemporaryFolder folder;
+  const auto mapping = LeasePageMapping::create(folder.file("leases"));
+  ASSERT_TRUE(mapping);
+  for (const uint64_t now : {uint64_t{0}, uint64_t{1}, kLeaseNeverEnds - 1}) {
+    EXPECT_EQ(mapping->page().masks(now), kSlot0Only);
+  }
 }
 
 TEST(LeasePage, OfAFormerProcessCannotRenewALeaseOfTheNext) {
@@ -37,8 +78,8 @@ TEST(LeasePage, OfAFormerProcessCannotRenewALeaseOfTheNext) {
   const auto stale = LeasePageMapping::open(folder.file("leases"));
   const auto second = LeasePageMapping::create(folder.file("leases"));
   ASSERT_TRUE(first && stale && second);
-  stale->page().deadline_ns[1].store(UINT64_MAX);
-  EXPECT_EQ(second->page().held(1), 1U);
+  stale->page().hold_forever(1);
+  EXPECT_EQ(second->page().masks(1), kSlot0Only);
 }
 
 TEST(LeasePage, SaysWhatIsWrongWithAFile) {

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "dataplane/api/lease_page.h"
 #include "tests/unit/packet_builder.h"
 
 namespace ballast::testing {
@@ -91,6 +92,22 @@ TEST(Announcer, SaysNothingWithoutTheLease) {
   port.wishes.fill(kBegin + 7 * kMs);
   port.run_ms(3000);
   EXPECT_THAT(port.sent, IsEmpty());
+}
+
+TEST(Announcer, SaysNothingUnderALeaseThatOnlyForwardsAndBeginsWhenItAnswers) {
+  LeasePage leases{};
+  Polled port;
+  port.announcer.set_addresses({vip("192.0.2.10")}, port.now_ns);
+  leases.forward_until_ns[1].store(kBegin + 2000 * kMs);
+  port.wishes[1] = port.now_ns;
+  for (; port.ms() < 2500; port.now_ns += kMs) {
+    if (port.ms() == 500) {
+      leases.answer_until_ns[1].store(kBegin + 1600 * kMs);
+    }
+    port.held = leases.masks(port.now_ns).answering;
+    port.poll();
+  }
+  EXPECT_THAT(port.rounds("192.0.2.10"), ElementsAre(500, 505, 520, 600, 1500));
 }
 
 TEST(Announcer, SaysNothingWhileThePortIsDownAndEverythingWhenItComesUp) {

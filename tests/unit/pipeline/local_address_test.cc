@@ -164,6 +164,55 @@ TEST_P(Vip, IsSilentInAllWithoutItsLeaseAndBackWhenItIsRenewed) {
   }
 }
 
+TEST_P(Vip, IsForwardedAndNotAnsweredForUnderALeaseThatOnlyForwards) {
+  const std::vector<Frame> questions{question(family.leased_vip), ping(family.leased_vip),
+                                     ping(family.leased_vip, kVirtualMac)};
+  const uint64_t later = network.now() + 10 * kSecond;
+  for (const uint64_t answer_until : {uint64_t{0}, network.now() - 1, network.now()}) {
+    network.set_lease(later, answer_until);
+    for (const Frame& frame : questions) {
+      const Outcome outcome = network.send(frame);
+      EXPECT_EQ(outcome.verdict, Verdict::kDrop);
+      EXPECT_EQ(outcome.reason, DropReason::kVipNotOwned);
+    }
+    EXPECT_NE(network.send(syn(family.leased_vip)).server(), 0);
+    EXPECT_NE(network.send(syn(family.leased_vip, kVirtualMac)).server(), 0);
+  }
+  for (const Frame& frame : {question(family.vip), ping(family.vip)}) {
+    EXPECT_EQ(network.send(frame).verdict, Verdict::kTransmit) << "without VRRP it feels nothing";
+  }
+  network.set_lease(later, later);
+  for (const Frame& frame : questions) {
+    EXPECT_EQ(network.send(frame).verdict, Verdict::kTransmit);
+  }
+}
+
+TEST_P(Vip, IsNeitherForwardedNorAnsweredForOnceForwardingEndsWhateverTheAnswerWordSays) {
+  network.set_lease(0, kLeaseNeverEnds);
+  for (const Frame& frame :
+       {question(family.leased_vip), ping(family.leased_vip), ping(family.leased_vip, kVirtualMac),
+        syn(family.leased_vip), syn(family.leased_vip, kVirtualMac)}) {
+    const Outcome outcome = network.send(frame);
+    EXPECT_EQ(outcome.verdict, Verdict::kDrop);
+    EXPECT_EQ(outcome.reason, DropReason::kVipNotOwned);
+  }
+  EXPECT_NE(network.send(syn(family.vip)).server(), 0);
+}
+
+TEST_P(Vip, RefusesWithThePortsMacWhereAnotherNodeMayBeAboutToTakeTheVirtualOne) {
+  const Frame closed = packet()
+                           .ethernet(kClientMac, kVirtualMac)
+                           .ip(family.client, family.leased_vip)
+                           .tcp(40000, 81, kSyn)
+                           .build();
+  for (const bool answers : {true, false}) {
+    network.set_lease(kLeaseNeverEnds, answers ? kLeaseNeverEnds : 0);
+    Outcome reset = network.send(closed);
+    EXPECT_EQ(reset.verdict, Verdict::kTransmit);
+    EXPECT_EQ(reset.frame.ethernet()->source, mac_address(answers ? kVirtualMac : kBalancerMac));
+  }
+}
+
 TEST_P(Vip, LeavesFramesToOtherMacsAlone) {
   EXPECT_EQ(network.send(syn(family.vip, kOtherMac)).reason, DropReason::kNotForUs);
   EXPECT_EQ(network.send(syn(family.vip, kVirtualMac)).reason, DropReason::kNotForUs);

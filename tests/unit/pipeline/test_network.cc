@@ -60,7 +60,7 @@ TestNetwork::TestNetwork(Options options) : steering_(kMicrosoftRssKey, options.
   snapshot.lease_slots = 2;
   snapshot.routes = std::make_shared<const RouteTable>();
   snapshot.servers.resize(1);
-  leases.deadline_ns[0].store(kLeaseNeverEnds);
+  leases.hold_forever(0);
   set_lease(kLeaseNeverEnds);
   for (const Family4or6& family : both_families()) {
     addresses_.push_back({.address = ip_address(family.vip), .virtual_mac = {}});

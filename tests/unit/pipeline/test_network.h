@@ -108,7 +108,11 @@ class TestNetwork : public ServerLoads {
   void use_servers(std::string_view service, const std::vector<int>& numbers);
   void set_neighbor(int server, NeighborState state);
   void set_neighbor(int server, const Neighbor& neighbor);
-  void set_lease(uint64_t deadline_ns) { leases.deadline_ns[1].store(deadline_ns); }
+  void set_lease(uint64_t until_ns) { set_lease(until_ns, until_ns); }
+  void set_lease(uint64_t forward_until_ns, uint64_t answer_until_ns) {
+    leases.forward_until_ns[1].store(forward_until_ns);
+    leases.answer_until_ns[1].store(answer_until_ns);
+  }
   void add_address(const LocalAddress& address);
 
   // ---- what can be seen
