@@ -28,7 +28,9 @@
 // Signs of life
 //   Counters that the dataplane's threads raise while they run: one that stands still belongs to a
 //   thread that hangs.
-//   - worker_heartbeat: once in every turn of the worker's loop, at least every millisecond, idle
+//   - main_alive_ns: every 5 ms, and not rarer than every 20 ms on a machine that has time for it,
+//     also while the main thread serves a long request; 5 s after it hangs no more.
+//   - worker_alive_ns: once in every turn of the worker's loop, at least every millisecond, idle
 //     and asleep (for 50 us at a time) as well as loaded.
 //   - twin_transmitted, by port in the order of HelloAnswer: frames of the kernel twin that the
 //     port's device took. Twins are read every 100 us. It says nothing about the link.
@@ -66,12 +68,12 @@ struct LeaseMasks {
 struct LeasePage {
   static constexpr uint64_t kMagic = 0x33'65'73'61'65'6c'6c'62;  // "bllease3"
   std::atomic<uint64_t> magic;
-  std::atomic<uint64_t> main_heartbeat;
+  std::atomic<uint64_t> main_alive_ns;
   std::array<std::atomic<uint64_t>, 6> reserved;
   alignas(64) std::array<std::atomic<uint64_t>, kLeaseSlots> forward_until_ns;
   alignas(64) std::array<std::atomic<uint64_t>, kLeaseSlots> answer_until_ns;
   alignas(64) std::array<std::atomic<uint64_t>, kLeaseSlots> announce_at_ns;
-  alignas(64) std::array<std::atomic<uint64_t>, kMaxWorkers> worker_heartbeat;
+  alignas(64) std::array<std::atomic<uint64_t>, kMaxWorkers> worker_alive_ns;
   alignas(64) std::array<std::atomic<uint64_t>, kMaxPorts> twin_transmitted;
 
   // Of the first `slots`, at `now_ns` of CLOCK_MONOTONIC; every word is read once.

@@ -19,6 +19,7 @@
 
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/listing.h"
+#include "dataplane/dpdk/monotonic_clock.h"
 
 namespace ballast {
 namespace {
@@ -90,6 +91,7 @@ Dataplane::Dataplane(DataplaneSettings settings, LeasePageMapping leases)
     : settings_(std::move(settings)),
       instance_id_(make_instance_id()),
       leases_(std::move(leases)),
+      pulse_(leases_.page().main_alive_ns),
       memory_(settings_.hugepages != HugepageMode::kNo),
       flow_hash_key_(random_value<FlowHashKey>()),
       steering_(random_value<RssKey>(), settings_.workers),
@@ -251,7 +253,9 @@ void Dataplane::run() {
   });
   loop_->repeat(loop_->millisecond, 1ms, [this] { every_millisecond(); });
   loop_->repeat(loop_->second, 1s, [this] { every_second(); });
+  pulse_.start();
   loop_->context.run();
+  pulse_.stop();
   stop_workers();
 }
 
@@ -264,8 +268,7 @@ Dataplane::~Dataplane() {
 }
 
 void Dataplane::every_millisecond() {
-  std::atomic<uint64_t>& heartbeat = leases_.page().main_heartbeat;
-  heartbeat.store(heartbeat.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  pulse_.came_round(monotonic_ns());
   snapshots_->poll(SnapshotSlot::Clock::now());
   forward_neighbor_requests();
   step_listing();
@@ -273,7 +276,7 @@ void Dataplane::every_millisecond() {
 
 void Dataplane::every_second() {
   for (size_t i = 0; i < workers_.size(); ++i) {
-    const uint64_t heartbeat = leases_.page().worker_heartbeat[i].load(std::memory_order_relaxed);
+    const uint64_t heartbeat = leases_.page().worker_alive_ns[i].load(std::memory_order_relaxed);
     const bool stalled = heartbeat == last_heartbeats_[i];
     if (stalled != stalled_[i]) {
       stalled ? spdlog::error("worker {}: has stood still for a second", i)
