@@ -26,12 +26,12 @@
 //   begins if that comes later (dataplane/neighbor/announcer.h).
 //
 // Signs of life
-//   Counters that the dataplane's threads raise while they run: one that stands still belongs to a
-//   thread that hangs.
+//   The times of CLOCK_MONOTONIC at which the dataplane's threads ran last: one that lies far back
+//   belongs to a thread that hangs.
 //   - main_alive_ns: every 5 ms, and not rarer than every 20 ms on a machine that has time for it,
 //     also while the main thread serves a long request; 5 s after it hangs no more.
-//   - worker_alive_ns: once in every turn of the worker's loop, at least every millisecond, idle
-//     and asleep (for 50 us at a time) as well as loaded.
+//   - worker_alive_ns: when the worker's last turn began; one begins at least every millisecond,
+//     idle and asleep (for 50 us at a time) as well as loaded.
 //   - twin_transmitted, by port in the order of HelloAnswer: frames of the kernel twin that the
 //     port's device took. Twins are read every 100 us. It says nothing about the link.
 //

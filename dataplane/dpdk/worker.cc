@@ -87,10 +87,11 @@ void Worker::meet(std::span<const std::unique_ptr<Worker>> everyone) {
 }
 
 void Worker::run() {
-  std::atomic<uint64_t>& heartbeat = around_.leases.worker_heartbeat[index(index_)];
+  std::atomic<uint64_t>& alive_ns = around_.leases.worker_alive_ns[index(index_)];
   around_.snapshots.join(index_);
   while (!stop_.load(std::memory_order_relaxed)) {
     const ForwardingSnapshot& snapshot = around_.snapshots.current();
+    turn_began_ = rte_rdtsc();
     const uint64_t now_ns = monotonic_ns();
     pipeline_.begin(snapshot, now_ns);
     size_t work = poll_ports(snapshot, now_ns) + poll_hand_overs(snapshot, now_ns);
@@ -108,7 +109,7 @@ void Worker::run() {
     flush_all();
     jobs_.step(pipeline_, snapshot, static_cast<Seconds32>(now_ns / 1'000'000'000));
     around_.snapshots.quiescent(index_);
-    heartbeat.store(heartbeat.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    alive_ns.store(now_ns, std::memory_order_release);
     back_off(work);
   }
   pipeline_.drain([](Packet& packet) { rte_pktmbuf_free(static_cast<rte_mbuf*>(packet.handle)); });
@@ -278,6 +279,14 @@ void Worker::transmit(rte_mbuf* frame, PortIndex port) {
 
 void Worker::flush(PortIndex port) {
   TransmitBuffer& buffer = transmit_buffers_[index(port)];
+  // A process that was stopped in the middle of a turn goes on there, whatever happened meanwhile.
+  if (rte_rdtsc() - turn_began_ > long_turn_ && pipeline_.has_lost_a_lease(monotonic_ns())) {
+    for (uint16_t i = 0; i < buffer.count; ++i) {
+      discard(buffer.frames[i], DropReason::kLeaseEnded);
+    }
+    buffer.count = 0;
+    return;
+  }
   const uint16_t sent =
       around_.ports[index(port)].port->transmit(index_, buffer.frames.data(), buffer.count);
   for (uint16_t i = sent; i < buffer.count; ++i) {

@@ -116,6 +116,10 @@ class Worker {
   uint64_t next_twin_poll_ns_ = 0;
   uint64_t next_tick_ns_ = 0;
   uint32_t empty_polls_ = 0;
+  // In cycles of the time stamp counter. A turn that lasts for longer than a millisecond is looked
+  // at again before anything leaves.
+  uint64_t turn_began_ = 0;
+  const uint64_t long_turn_ = rte_get_tsc_hz() / 1000;
   std::atomic<bool> stop_{false};
   std::atomic<bool> finished_{false};
 };

@@ -65,6 +65,8 @@ namespace ballast {
   X(kArpIgnored, "arp_ignored", "ARP about a VIP that needs no answer")                            \
   X(kNdMalformed, "nd_malformed", "neighbour discovery message that RFC 4861 section 7.1 refuses") \
   X(kNdIgnored, "nd_ignored", "neighbour discovery message about a VIP that needs no answer")      \
+  X(kLeaseEnded, "lease_ended",                                                                    \
+    "decided while a lease was held that had ended before it could leave")                         \
   X(kVipNotOwned, "vip_not_owned",                                                                 \
     "for a VIP whose lease this node does not hold, or holds to forward and not to answer")        \
   X(kNoService, "no_service", "VIP, but no service listens on this protocol and port")             \

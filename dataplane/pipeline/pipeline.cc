@@ -43,6 +43,11 @@ void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   leases_ = around_.leases.masks(now_ns, snapshot.lease_slots);
 }
 
+bool Pipeline::has_lost_a_lease(uint64_t now_ns) const {
+  const LeaseMasks now = around_.leases.masks(now_ns, snapshot_->lease_slots);
+  return (leases_.forwarding & ~now.forwarding) != 0 || (leases_.answering & ~now.answering) != 0;
+}
+
 void Pipeline::process(std::span<Packet> burst, const ForwardingSnapshot& snapshot,
                        uint64_t now_ns) {
   assert(burst.size() <= kMaxBurst);

@@ -10,6 +10,17 @@
 //   nothing in it is shared, locked or allocated per packet. What it forwards by is the snapshot
 //   that every call brings along; what it remembers is its connection table.
 //
+//   Where a service's scheduler hashes, so that a flow alone names its server, and its mode needs to
+//   know no more of a connection than that (follows_from_flow()), a connection can be met in its
+//   middle: after a move of the VIP, the new owner sends each segment where the former one sent it.
+//   - A segment with ACK and neither SYN nor RST opens an entry, as a SYN does: untrusted until the
+//     client goes on. A FIN opens one that is closing.
+//   - A RST of an unknown connection, and an ICMP error about one, are forwarded and leave no entry:
+//     the server must hear that its client is gone, or that its packets are too big.
+//   - A SYN with ACK, or a segment without ACK, is of no connection that a client could have.
+//   - Where the table has no room, packets are forwarded without an entry, and counted.
+//   With any other scheduler, all of these are refused.
+//
 //   Packets that wait for a next hop's MAC (verdict kHold) stay in the pipeline until tick() gives
 //   them back.
 //
@@ -68,6 +79,10 @@ class Pipeline {
   // What everything below forwards by and what time it is, to be said anew in every turn of the
   // worker's loop: between two turns the worker holds no snapshot.
   void begin(const ForwardingSnapshot& snapshot, uint64_t now_ns);
+
+  // Whether a lease that this turn decides by has ended since it began: whoever was kept from
+  // running meanwhile must not let go of what it decided.
+  [[nodiscard]] bool has_lost_a_lease(uint64_t now_ns) const;
 
   // Decides every packet of the burst (at most kMaxBurst). `now_ns` is CLOCK_MONOTONIC.
   void process(std::span<Packet> burst, const ForwardingSnapshot& snapshot, uint64_t now_ns);
@@ -148,9 +163,16 @@ class Pipeline {
   void forward(Packet& packet, Slot& slot);
   [[nodiscard]] bool goes_on_as_it_is(const Connection& connection,
                                       const ParsedPacket& parsed) const;
-  Connection* change(Packet& packet, Slot& slot, Connection* connection);
-  Connection* open(Packet& packet, Slot& slot);
-  Connection* leave_server(Packet& packet, Slot& slot, Connection& connection, OnServerDown action);
+  ServerIndex change(Packet& packet, Slot& slot, Connection* connection);
+  ServerIndex open(Packet& packet, Slot& slot);
+  void enter(const Packet& packet, const ParsedPacket& parsed, Connection& connection,
+             ServerIndex server);
+  [[nodiscard]] ServerIndex server_of_unknown_flow(const Slot& slot);
+  [[nodiscard]] const VirtualService* service_of(const FlowKey& flow) const;
+  [[nodiscard]] ServerIndex pick(const Pool& pool, const FlowKey& flow) {
+    return pool.scheduler->pick({flow, around_.loads, cursors_[index(pool.index)]});
+  }
+  ServerIndex leave_server(Packet& packet, Slot& slot, Connection& connection, OnServerDown action);
   void track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection);
   void set_state(Connection& connection, ConnectionState state);
   void send_to_server(Packet& packet, const Slot& slot, ServerIndex server);

@@ -28,9 +28,9 @@ TEST(LeasePage, IsSharedByBothSidesAndReadableByItsOwnerOnly) {
   EXPECT_EQ(dataplane->page().masks(1), kSlot0Only);
   control->page().forward_until_ns[5].store(1000);
   EXPECT_EQ(dataplane->page().masks(999).forwarding, 1U | 1U << 5);
-  dataplane->page().worker_heartbeat[3].store(7);
+  dataplane->page().worker_alive_ns[3].store(7);
   dataplane->page().twin_transmitted[kMaxPorts - 1].store(8);
-  EXPECT_EQ(control->page().worker_heartbeat[3].load(), 7U);
+  EXPECT_EQ(control->page().worker_alive_ns[3].load(), 7U);
   EXPECT_EQ(control->page().twin_transmitted[kMaxPorts - 1].load(), 8U);
 }
 
