@@ -18,6 +18,8 @@ std::string bash_case(const std::string& path, const CommandTree& command) {
       text += "      kind=file\n";
     } else if (command.positionals.front() == ValueKind::kService) {
       text += "      kind=service\n";
+    } else if (command.positionals.front() == ValueKind::kInstance) {
+      text += "      kind=instance\n";
     }
   }
   return text + "      ;;\n";
@@ -58,6 +60,8 @@ _@PROGRAM@() {
     COMPREPLY=($(compgen -f -- "$current"))
   elif [[ $current != -* && $operands -eq 0 && $kind == service ]]; then
     COMPREPLY=($(compgen -W "$(@PROGRAM@ names 2>/dev/null)" -- "$current"))
+  elif [[ $current != -* && $operands -eq 0 && $kind == instance ]]; then
+    COMPREPLY=($(compgen -W "$(@PROGRAM@ vrrp-names 2>/dev/null)" -- "$current"))
   else
     COMPREPLY=($(compgen -W "$words" -- "$current"))
   fi

@@ -19,7 +19,7 @@ With --json standard output is one JSON document: the answer, or {"error": {"cod
 
 Exit codes:
   0  done
-  1  the answer is no: refused, invalid, not found
+  1  the answer is no: refused, invalid, not found, not taken over
   2  the command line makes no sense
   3  ballastd is not running, does not answer, or may not be asked
   4  ballastd has no connection to the dataplane; what it knows is printed all the same)";
@@ -46,6 +46,7 @@ class CommandLineApp {
   void add_connections();
   void add_configuration();
   void add_servers();
+  void add_vrrp();
   void add_completion();
 
   CLI::App app_{"See and steer the load balancer: asks ballastd over its unix socket.",
@@ -75,6 +76,10 @@ CommandLineApp::CommandLineApp() {
   add(&app_, "checks", "Health checks: what they found last", Command::kChecks);
   add_configuration();
   add_servers();
+  add_vrrp();
+  add(&app_, "restart",
+      "Begin ballastd anew, on the program that is installed now; forwarding goes on",
+      Command::kRestart);
   add_completion();
 }
 
@@ -156,6 +161,31 @@ void CommandLineApp::add_servers() {
   }
 }
 
+void CommandLineApp::add_vrrp() {
+  auto* vrrp = app_.add_subcommand(
+      "vrrp", "Which node has the addresses, and why; alone it is \"vrrp list\"");
+  vrrp->final_callback([this, vrrp] {
+    if (vrrp->get_subcommands().empty()) {  // it runs after those of its commands
+      line_.command = Command::kVrrpList;
+    }
+  });
+  add(vrrp, "list", "All instances, and what needs attention", Command::kVrrpList);
+  auto* show = add(vrrp, "show",
+                   "One instance, or those of a group, with tracking, adverts, peers and faults",
+                   Command::kVrrpShow);
+  auto* failover =
+      add(vrrp, "failover",
+          "Give the addresses to another node, losing nothing; it keeps them until release",
+          Command::kVrrpFailover);
+  auto* release =
+      add(vrrp, "release", "Take part in elections again after a failover", Command::kVrrpRelease);
+  for (CLI::App* command : {show, failover, release}) {
+    command->add_option("name", line_.instance, "Name of the instance, or of its group")
+        ->required()
+        ->type_name("INSTANCE");
+  }
+}
+
 void CommandLineApp::add_completion() {
   auto* completion = app_.add_subcommand(
       "completion", "Completion for a shell: source <(ballastctl completion bash)");
@@ -168,6 +198,8 @@ void CommandLineApp::add_completion() {
     });
   }
   add(&app_, "names", "Names of the services, a line each", Command::kNames)->group("");
+  add(&app_, "vrrp-names", "Names of VRRP instances and groups, a line each", Command::kVrrpNames)
+      ->group("");
 }
 
 std::chrono::milliseconds to_duration(double seconds) {
@@ -219,6 +251,9 @@ ValueKind value_kind(const CLI::Option& option) {
   }
   if (type.rfind("FILE", 0) == 0 || type.rfind("PATH", 0) == 0) {
     return ValueKind::kFile;
+  }
+  if (type.rfind("INSTANCE", 0) == 0) {
+    return ValueKind::kInstance;
   }
   return type.rfind("SERVICE", 0) == 0 ? ValueKind::kService : ValueKind::kAny;
 }

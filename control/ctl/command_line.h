@@ -26,8 +26,14 @@ enum class Command {
   kServerDrain,
   kServerDisable,
   kServerEnable,
+  kVrrpList,
+  kVrrpShow,
+  kVrrpFailover,
+  kVrrpRelease,
+  kRestart,
   kCompletion,
   kNames,  // of services, for completion
+  kVrrpNames,
 };
 
 struct CommandLine {
@@ -38,6 +44,7 @@ struct CommandLine {
 
   std::string file;                          // check, diff
   std::string service;                       // service show, server ...
+  std::string instance;                      // vrrp ...: or a group
   std::string address;                       // server ...
   uint16_t port = 0;                         // server ...; 0: not said
   bool all = false;                          // drops, connection list

@@ -11,22 +11,14 @@
 #include "control/ctl/file_commands.h"
 #include "control/ctl/list_view.h"
 #include "control/ctl/paged_answers.h"
+#include "control/ctl/restart_command.h"
 #include "control/ctl/service_view.h"
 #include "control/ctl/session.h"
 #include "control/ctl/status_view.h"
+#include "control/ctl/vrrp_commands.h"
 
 namespace ballast::control {
 namespace {
-
-// Prints an answer as JSON or as the text that `render` makes of it.
-template <class Message, class Render>
-void show(Report& report, const Message& message, Render render) {
-  if (report.json()) {
-    report.print(message);
-  } else {
-    report.print(render(message));
-  }
-}
 
 ExitCode show_status(Session& session, Report& report) {
   api::Request request;
@@ -190,10 +182,20 @@ ExitCode execute(const CommandLine& line, Report& report) {
     case Command::kServerDisable:
     case Command::kServerEnable:
       return override_server(line, session, report);
+    case Command::kVrrpList:
+    case Command::kVrrpShow:
+      return show_vrrp(line, session, report);
+    case Command::kVrrpFailover:
+    case Command::kVrrpRelease:
+      return move_vrrp(line, session, report);
+    case Command::kRestart:
+      return restart(line, report);
     case Command::kCompletion:
       return print_completion(line, report);
     case Command::kNames:
       return show_names(session, report);
+    case Command::kVrrpNames:
+      return show_vrrp_names(session, report);
   }
   return ExitCode::kUsage;
 }

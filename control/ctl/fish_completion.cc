@@ -16,6 +16,8 @@ std::string fish_value(ValueKind kind, const std::string& program) {
       return " -r -F";
     case ValueKind::kService:
       return " -x -a " + quoted("(" + program + " names 2>/dev/null)");
+    case ValueKind::kInstance:
+      return " -x -a " + quoted("(" + program + " vrrp-names 2>/dev/null)");
     default:
       return " -x";
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "control/ctl/status_view.h"
+#include "control/ctl/vrrp_words.h"
 #include "control/ctl/words.h"
 
 namespace ballast::control {
@@ -84,6 +85,28 @@ void look_at_services(const api::StatusAnswer& status, Findings& findings) {
   }
 }
 
+// A backup is as it should be. What cannot take over is a node less, though traffic may flow.
+void look_at_vrrp(const api::StatusAnswer& status, Findings& findings) {
+  for (const auto& instance : status.vrrp()) {
+    const std::string subject = "vrrp " + instance.name();
+    for (const std::string& fault : instance.faults()) {
+      findings.add(Severity::Warning_Severity_DEGRADED, subject, "FAULT: " + fault);
+    }
+    const bool takes_part = instance.state() == api::ACTIVE || instance.state() == api::BACKUP;
+    if (!takes_part && instance.faults().empty()) {
+      findings.add(Severity::Warning_Severity_DEGRADED, subject,
+                   state_word(instance.state()) + ": takes no part in elections");
+    }
+    for (const std::string& disagreement : instance.disagreements()) {
+      findings.add(Severity::Warning_Severity_DEGRADED, subject, "disagreement: " + disagreement);
+    }
+    if (instance.held_back()) {
+      findings.add(Severity::Warning_Severity_NOTE, subject,
+                   held_back_text(instance.group(), instance.name()));
+    }
+  }
+}
+
 void look_at_configuration(const api::ConfigurationStatus& configuration, Findings& findings) {
   const bool refused = configuration.last_reload() == api::ConfigurationStatus::REFUSED;
   if (!refused && configuration.last_reload() != api::ConfigurationStatus::UNCONFIRMED) {
@@ -109,6 +132,7 @@ std::vector<api::Warning> problems(const api::StatusAnswer& status) {
   Findings findings;
   look_at_dataplane(status.dataplane(), findings);
   look_at_services(status, findings);
+  look_at_vrrp(status, findings);
   look_at_configuration(status.configuration(), findings);
   for (const auto& warning : status.warnings()) {
     findings.add(warning);

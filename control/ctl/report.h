@@ -39,6 +39,16 @@ class Report {
   Style style_;
 };
 
+// Prints an answer as JSON or as the text that `render` makes of it.
+template <class Message, class Render>
+void show(Report& report, const Message& message, Render render) {
+  if (report.json()) {
+    report.print(message);
+  } else {
+    report.print(render(message));
+  }
+}
+
 api::ErrorReport error_report(ExitCode exit_code, const std::string& code,
                               const std::string& message, const std::vector<std::string>& details);
 

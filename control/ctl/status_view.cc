@@ -1,9 +1,12 @@
 #include "control/ctl/status_view.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
+#include "control/api/printable.h"
+#include "control/ctl/vrrp_words.h"
 #include "control/ctl/words.h"
 
 namespace ballast::control {
@@ -36,6 +39,28 @@ ServerCount count_servers(const api::StatusAnswer& status) {
   return total;
 }
 
+// What a node that is not alone says of itself, so that nobody wonders where its traffic is.
+std::string role(const api::StatusAnswer& status, Style style) {
+  std::map<api::VrrpState, std::vector<std::string>, std::greater<>> names;
+  for (const auto& instance : status.vrrp()) {
+    names[instance.state()].push_back(printable(instance.name()));
+  }
+  if (names.size() == 1) {
+    const Cell state = state_cell(names.begin()->first);
+    return "; this node is " + style.paint(state.colour, state.text) +
+           (names.begin()->first == api::BACKUP ? ", traffic goes to the active one" : "");
+  }
+  std::vector<std::string> parts;
+  for (const auto& [number, members] : names) {
+    const Cell state = state_cell(number);
+    constexpr size_t kMostNames = 4;
+    parts.push_back(style.paint(state.colour, state.text) + " for " +
+                    (members.size() <= kMostNames ? fmt::format("{}", fmt::join(members, ", "))
+                                                  : fmt::format("{} instances", members.size())));
+  }
+  return parts.empty() ? "" : fmt::format("; this node is {}", fmt::join(parts, "; "));
+}
+
 // One line that says it all, then one for each thing that is wrong.
 std::string verdict(const api::StatusAnswer& status, Style style) {
   const auto found = problems(status);
@@ -45,9 +70,9 @@ std::string verdict(const api::StatusAnswer& status, Style style) {
     word = severity_word(found.front().severity());
   }
   const std::string text =
-      fmt::format("{}: {}, {} of {} up\n", style.paint(word.second, word.first),
+      fmt::format("{}: {}, {} of {} up{}\n", style.paint(word.second, word.first),
                   count(static_cast<uint64_t>(status.services_size()), "service", "services"),
-                  total.up, count(total.servers, "server", "servers"));
+                  total.up, count(total.servers, "server", "servers"), role(status, style));
   Table table({{""}, {""}, {""}}, style, std::string(kIndent));
   for (const auto& warning : found) {
     const auto [severity, paint] = severity_word(warning.severity());
@@ -100,6 +125,14 @@ std::string connection_line(const api::DataplaneStatus& dataplane) {
   return text;
 }
 
+Cell vrrp_line(const api::VrrpSummary& instance) {
+  const Cell state = state_cell(instance.state());
+  std::string text = fmt::format("{}: {}, priority {}, for {}", instance.name(), state.text,
+                                 priority_text(instance.priority(), instance.configured_priority()),
+                                 duration(instance.changed_seconds_ago()));
+  return {text + (instance.reason().empty() ? "" : ": " + instance.reason()), state.colour};
+}
+
 std::string general(const api::StatusAnswer& status, Style style) {
   Table table({{""}, {""}}, style);
   table.add({"ballastd", fmt::format("{}, pid {}, up {}", status.version(), status.pid(),
@@ -112,6 +145,9 @@ std::string general(const api::StatusAnswer& status, Style style) {
                             ? std::string("none")
                             : fmt::format("{} packets (ballastctl drops says why)",
                                           status.dataplane().drops_total())});
+  }
+  for (const auto& instance : status.vrrp()) {
+    table.add({"vrrp", vrrp_line(instance)});
   }
   return table.rows_to_string();
 }

@@ -31,6 +31,8 @@ std::string zsh_action(ValueKind kind, const std::string& program) {
       return ":file:_files";
     case ValueKind::kService:
       return ":service:_" + program + "_service_names";
+    case ValueKind::kInstance:
+      return ":instance:_" + program + "_instance_names";
     default:
       return ":value: ";
   }
@@ -82,6 +84,8 @@ std::string zsh_completion(const CommandTree& tree) {
   std::string text = fmt::format(
       "#compdef {0}\n# zsh completion for {0}: {0} completion zsh > \"${{fpath[1]}}/_{0}\"\n"
       "_{0}_service_names() {{\n  local -a names=(${{(f)\"$({0} names 2>/dev/null)\"}})\n"
+      "  compadd -a names\n}}\n"
+      "_{0}_instance_names() {{\n  local -a names=(${{(f)\"$({0} vrrp-names 2>/dev/null)\"}})\n"
       "  compadd -a names\n}}\n",
       tree.name);
   visit(tree, "", [&](const std::string& path, const CommandTree& command) {

@@ -19,11 +19,13 @@ using testing::HasSubstr;
 std::string offered(const std::string& words) {
   TemporaryFolder folder;
   std::ofstream(folder / "completion") << bash_completion(command_tree());
-  std::ofstream(folder / "ask") << "ballastctl() { echo web; echo dns; }\n. "
-                                << folder / "completion"
-                                << "\nCOMP_WORDS=(" << words
-                                << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_ballastctl\n"
-                                   "echo \"${COMPREPLY[*]}\"\n";
+  std::ofstream(folder / "ask")
+      << "ballastctl() { case $1 in names) echo web; echo dns ;; vrrp-names) echo "
+         "front; echo back ;; esac; }\n. "
+      << folder / "completion"
+      << "\nCOMP_WORDS=(" << words
+      << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_ballastctl\n"
+         "echo \"${COMPREPLY[*]}\"\n";
   std::string result;
   FILE* pipe = popen(("bash " + folder / "ask 2>&1").c_str(), "r");
   std::array<char, 256> chunk{};
@@ -41,6 +43,12 @@ TEST(BashCompletion, OffersWhatComesNext) {
   EXPECT_EQ(offered("ballastctl service show w"), "web\n");
   EXPECT_EQ(offered("ballastctl connection list --c"), "--client\n");
   EXPECT_EQ(offered("ballastctl connection list --client ''"), "\n");
+  EXPECT_EQ(offered("ballastctl vr"), "vrrp\n");
+  EXPECT_EQ(offered("ballastctl vrrp f"), "failover\n");
+  EXPECT_EQ(offered("ballastctl vrrp failover ''"), "front back\n");
+  EXPECT_EQ(offered("ballastctl vrrp show --json b"), "back\n");
+  EXPECT_EQ(offered("ballastctl vrrp release front ''"), offered("ballastctl vrrp list ''"));
+  EXPECT_EQ(offered("ballastctl re"), "reload restart\n");
   EXPECT_EQ(offered("ballastctl completion ''"),
             "bash zsh fish --help -h --json --socket --timeout\n");
 }
@@ -61,12 +69,13 @@ void expect_all_named(const CommandTree& tree, const std::string& script,
 
 TEST(Completion, NamesEveryCommandAndOptionInEveryShell) {
   const auto tree = command_tree();
-  EXPECT_EQ(tree.commands.size(), 10u);
+  EXPECT_EQ(tree.commands.size(), 12u);
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const auto script = completion_for(shell, tree);
     ASSERT_TRUE(script);
     expect_all_named(tree, *script, "");
     EXPECT_THAT(*script, testing::Not(HasSubstr("@")));
+    EXPECT_THAT(*script, HasSubstr("ballastctl vrrp-names"));
   }
   EXPECT_FALSE(completion_for("tcsh", tree));
 }

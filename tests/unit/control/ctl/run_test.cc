@@ -1,50 +1,12 @@
-#include "control/ctl/run.h"
-
-#include <fstream>
-#include <sstream>
-
 #include <gmock/gmock.h>
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/control/api/running_server.h"
+#include "tests/unit/control/ctl/running_ballastctl.h"
 
 namespace ballast::control {
 namespace {
 
 using testing::HasSubstr;
-
-struct Outcome {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
-Outcome ballastctl(std::vector<std::string> arguments) {
-  std::vector<const char*> argv{"ballastctl"};
-  for (const auto& argument : arguments) {
-    argv.push_back(argument.c_str());
-  }
-  std::ostringstream out;
-  std::ostringstream err;
-  const int exit_code = run(static_cast<int>(argv.size()), argv.data(), out, err);
-  return {exit_code, out.str(), err.str()};
-}
-
-// The text as JSON, or a failure.
-google::protobuf::Struct parsed(const std::string& text) {
-  google::protobuf::Struct document;
-  const auto status = google::protobuf::util::JsonStringToMessage(text, &document);
-  EXPECT_TRUE(status.ok()) << status.ToString() << "\n" << text;
-  return document;
-}
-
-std::string error_code(const std::string& text) {
-  const auto document = parsed(text);
-  const auto& error = document.fields().at("error").struct_value();
-  return error.fields().at("code").string_value();
-}
 
 const std::vector<std::vector<std::string>> kRemoteCommands{
     {"status"},
@@ -56,27 +18,13 @@ const std::vector<std::vector<std::string>> kRemoteCommands{
     {"reload"},
     {"server", "drain", "web", "10.0.0.11"},
     {"server", "disable", "web", "10.0.0.11:80"},
-    {"server", "enable", "web", "2001:db8::1"}};
-
-class Ballastctl : public testing::Test {
- protected:
-  Outcome ask(std::vector<std::string> arguments) {
-    arguments.insert(arguments.end(), {"--socket", folder_ / "s"});
-    return ballastctl(std::move(arguments));
-  }
-  ControlServerOptions options() {
-    ControlServerOptions result;
-    result.path = folder_ / "s";
-    return result;
-  }
-  std::string write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-    return folder_ / name;
-  }
-
-  TemporaryFolder folder_;
-  FakeHandler handler_;
-};
+    {"server", "enable", "web", "2001:db8::1"},
+    {"vrrp"},
+    {"vrrp", "list"},
+    {"vrrp", "show", "front"},
+    {"vrrp", "failover", "front"},
+    {"vrrp", "release", "front"},
+    {"restart"}};
 
 TEST_F(Ballastctl, SaysInEveryCommandThatBallastdIsNotRunning) {
   for (auto command : kRemoteCommands) {
@@ -96,6 +44,7 @@ TEST_F(Ballastctl, SaysInEveryCommandThatBallastdIsNotRunning) {
 
 TEST_F(Ballastctl, PrintsJsonForEveryCommand) {
   handler_.reload_answer->set_dataplane_connected(true);
+  handler_.restart_answer = tl::unexpected(failure(api::Failure::REFUSED, "not now"));
   RunningServer server(handler_, options());
   for (auto command : kRemoteCommands) {
     command.push_back("--json");
@@ -196,6 +145,12 @@ TEST_F(Ballastctl, RefusesCommandLinesThatMakeNoSense) {
       {"status", "--timeout", "x"},
       {"service", "list", "--stats", "--rate"},
       {"completion", "tcsh"},
+      {"vrrp", "nonsense"},
+      {"vrrp", "list", "front"},
+      {"vrrp", "show"},
+      {"vrrp", "failover"},
+      {"vrrp", "release", "front", "back"},
+      {"restart", "now"},
       {"check"}};
   for (const auto& arguments : wrong) {
     const auto outcome = ballastctl(arguments);
