@@ -4,7 +4,7 @@
 // Nothing here waits. The child is made by clone(), without atfork handlers and without sharing
 // memory with it: vfork() would hold the loop up until the program's file is read, which on a
 // network file system may be never. The end is seen on the child's pidfd; exactly this child is
-// reaped. Who watches SIGCHLD, or ignores it, is in nobody's way but its own.
+// reaped.
 //
 // The program: no shell; PATH, LANG and what is given are its environment; working directory "/",
 // umask 022, stdin empty, no other descriptors, default signals, ordinary scheduling, at most 1024
