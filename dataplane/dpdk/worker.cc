@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include <fmt/format.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
@@ -74,7 +75,8 @@ Worker::Worker(const PipelineSettings& settings, const PipelineSurroundings& pip
                                                            around_.pool, counters_,
                                                            *around_.announce_refresh_ns)
                          : nullptr),
-      twin_ages_(surroundings.ports.size(), TwinAge(0)) {}
+      twin_ages_(surroundings.ports.size(), TwinAge(0)),
+      long_turn_(rte_get_tsc_hz() / 1000) {}
 
 Worker::~Worker() {
   rte_ring_free(inbox_);

@@ -119,7 +119,7 @@ class Worker {
   // In cycles of the time stamp counter. A turn that lasts for longer than a millisecond is looked
   // at again before anything leaves.
   uint64_t turn_began_ = 0;
-  const uint64_t long_turn_ = rte_get_tsc_hz() / 1000;
+  uint64_t long_turn_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> finished_{false};
 };
