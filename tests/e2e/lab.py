@@ -149,6 +149,8 @@ class Process:
 
 
 class Lab:
+    server_networks = ("10.9.0.", "fd00:9::")  # where the load balancer reaches the real servers
+
     def __init__(self, port="af_xdp", workers=1, servers=3, keep=False):
         self.port_kind, self.workers, self.keep = port, workers, keep
         self.server_names = [f"rs{i + 1}" for i in range(servers)]
@@ -216,18 +218,26 @@ class Lab:
         self.sysctl(name, net__ipv6__conf__all__accept_dad=0, net__ipv6__conf__default__accept_dad=0)
 
     def _build_network(self):
-        self._add_namespace("sw")
-        self._bridge_lets_everything_pass("sw")
-        self.ip("sw", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0",
-                "mcast_snooping", "0")
-        self.ip("sw", "link", "set", "br0", "up")
+        self._add_switch("br0")
         self.join("client", "eth0", 1)
         for number, name in enumerate(self.server_names):
             self.join(name, "eth0", 11 + number)
-            self.sysctl(name, net__ipv4__conf__all__arp_ignore=1, net__ipv4__conf__all__arp_announce=2)
-            self.add_vip_to_server(name, VIP4, VIP6)
+            self._prepare_server(name)
         self.join("lb", "eth1")
         self._prepare_lb()
+
+    def _add_switch(self, *bridges):
+        self._add_namespace("sw")
+        self._bridge_lets_everything_pass("sw")
+        for bridge in bridges:
+            self.ip("sw", "link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0",
+                    "mcast_snooping", "0")
+            self.ip("sw", "link", "set", bridge, "up")
+
+    def _prepare_server(self, name):
+        """It takes packets for the VIPs, and says so to nobody."""
+        self.sysctl(name, net__ipv4__conf__all__arp_ignore=1, net__ipv4__conf__all__arp_announce=2)
+        self.add_vip_to_server(name, VIP4, VIP6)
 
     def _bridge_lets_everything_pass(self, name):
         """Where the kernel has br_netfilter, a bridge drops malformed packets before the load balancer sees them."""
@@ -237,14 +247,17 @@ class Lab:
     def join(self, name, interface, host=None):
         """A new namespace on the bridge, with an address when `host` is given."""
         self._add_namespace(name)
-        switch_end = f"v-{name}"
+        self.plug(name, interface, "br0", f"v-{name}",
+                  () if host is None else (f"10.9.0.{host}/24", f"fd00:9::{host}/64"))
+
+    def plug(self, name, interface, bridge, switch_end, addresses=()):
+        """A cable from a namespace to a bridge of the switch."""
         self.ip("sw", "link", "add", switch_end, "type", "veth", "peer", "name", interface, "netns", self.ns(name))
-        self.ip("sw", "link", "set", switch_end, "master", "br0", "up")
+        self.ip("sw", "link", "set", switch_end, "master", bridge, "up")
         # A veth leaves checksums unfinished and sends giants; nobody behind it would finish or cut them.
         self.exec(name, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
-        if host is not None:
-            self.ip(name, "addr", "add", f"10.9.0.{host}/24", "dev", interface)
-            self.ip(name, "addr", "add", f"fd00:9::{host}/64", "dev", interface, "nodad")
+        for address in addresses:
+            self.ip(name, "addr", "add", address, "dev", interface, *(["nodad"] if ":" in address else []))
         self.ip(name, "link", "set", interface, "up")
 
     def add_vip_to_server(self, name, *vips):
@@ -293,16 +306,15 @@ device = "{self.device}"
 """)
 
     def service_toml(self, name="web", listen=("tcp/{v4}:80", "tcp/{v6}:80"), servers=None, scheduler="rr",
-                     weights=None, check=HTTP_CHECK, extra=""):
-        """A [[service]] over the real servers, with both addresses of each."""
+                     weights=None, check=HTTP_CHECK, extra="", networks=None):
+        """A [[service]] over the real servers, with the address of each in every network, which are both families'."""
         servers = self.server_names if servers is None else servers
         weights = weights or {}
         lines = []
         for server in servers:
             host = 11 + self.server_names.index(server)
             weight = weights.get(server, 1)
-            lines.append(f'  {{ address = "10.9.0.{host}", weight = {weight} }},')
-            lines.append(f'  {{ address = "fd00:9::{host}", weight = {weight} }},')
+            lines += [f'  {{ address = "{network}{host}", weight = {weight} }},' for network in networks or self.server_networks]
         listeners = ", ".join('"' + each.format(v4=VIP4, v6=f"[{VIP6}]") + '"' for each in listen)
         return "\n".join(["", "[[service]]", f'name = "{name}"', f"listen = [{listeners}]", 'mode = "dr"',
                           f'scheduler = "{scheduler}"', f"check = {check}", extra, "server = [", *lines, "]", ""])
@@ -405,6 +417,7 @@ http {{
     location /health {{ if (-f {home}/sick) {{ return 503; }} return 200 "ok\\n"; }}
     location /upload {{ dav_methods PUT; }}
     location = /big {{ alias {self.dir}/big; }}
+    location = /slow {{ alias {self.dir}/big; sendfile_max_chunk 2k; set $limit_rate $arg_rate; }}
   }}
 }}
 """)
