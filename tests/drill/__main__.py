@@ -59,7 +59,7 @@ def hold_drills(options, pair):
         for kind in options.kind:
             settings = dataclasses.replace(base, preempt=kind.preempt, interval_ms=kind.interval_ms or base.interval_ms)
             row = run_kind(pair, kind, settings, repeat=repeat, rounds=options.rounds)
-            yield row, report.judge(kind, row)
+            yield row, report.judge(row, report.limits_for(kind, row))
 
 
 def main():

@@ -13,8 +13,9 @@ import struct
 import sys
 import time
 
-from network import ASKER_MAC  # the first import: it knows where those below are
 from wire import checksum, ethernet, ipv6, pseudo_header
+
+from .network import ASKER_MAC
 
 LONGEST_RUN_SECONDS = 600
 ASKER4, ASKER6 = "10.9.0.77", "fd00:9::77"

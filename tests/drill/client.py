@@ -338,7 +338,7 @@ def main():
     parser.add_argument("--vip", action="append", required=True)
     parser.add_argument("--probe-interval", type=float, default=0.005, help="for each VIP; 0: none")
     parser.add_argument("--ping-interval", type=float, default=0.005, help="for each VIP; 0: none")
-    parser.add_argument("--request-interval", type=float, default=0.01, help="over all VIPs; 0: none")
+    parser.add_argument("--request-interval", type=float, default=0.005, help="over all VIPs; 0: none")
     parser.add_argument("--patience", type=float, default=0.1)
     parser.add_argument("--downloads", type=int, default=24)
     parser.add_argument("--download-seconds", type=float, default=10)

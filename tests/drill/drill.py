@@ -4,7 +4,7 @@ import time
 
 from . import report
 from .capture import Watch
-from .keepalived import KeepalivedPair, VIP4
+from .keepalived import NODES, VIP4, KeepalivedPair
 from .kinds import Scene, mended
 from .load import ClientLoad
 
@@ -37,8 +37,9 @@ def _ballast(pair, kind, settings, scene, repeat, downloads):
 
 def _keepalived(pair, kind, settings, repeat):
     pair.stop_nodes()
-    with KeepalivedPair(pair, settings.interval_ms) as nodes, ClientLoad(pair, [VIP4], None) as load:
+    with (KeepalivedPair(pair, settings.interval_ms) as nodes, Watch(pair, list(NODES), [VIP4]) as watch,
+          ClientLoad(pair, [VIP4], None) as load):
         load.wait_steady()
         begin = time.monotonic()
         kind.fault(Scene(pair, settings), nodes)
-    return report.keepalived_row(kind, settings.interval_ms, repeat, load.result.since(begin))
+    return report.keepalived_row(kind, settings.interval_ms, repeat, load.result.since(begin), watch)

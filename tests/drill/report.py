@@ -2,7 +2,7 @@
 
 import json
 
-from . import measure
+from . import keepalived, measure
 from .capture import ASK_SECONDS
 from .network import ROUTER_ID
 
@@ -39,18 +39,14 @@ def milliseconds(seconds):
 def make_row(kind, scene, repeat, load, watch):
     """The figures of a drill; `load` knows since when they count."""
     interval = scene.settings.interval_ms
-    adverts = list(watch.adverts(ROUTER_ID))
-    claims = [claim for claim in watch.claims(scene.settings.vrrp_addresses) if claim.time >= load.begin]
     row = {
         "kind": kind.name, **outage_figures(scene, load),
         "requests": len(load.requests), "failed": sum(load.failures.values()),
         "connections": len(load.crossed), "broken": len(load.broken),
-        "two_owners_ms": milliseconds(measure.two_owners(claims, ASK_SECONDS)),
+        **wire_figures(watch, ROUTER_ID, scene.settings.vrrp_addresses, interval, load.begin),
         "repeat": repeat, "interval_ms": interval, "scheduler": scene.settings.scheduler,
         "mode": scene.settings.mode, "port": scene.settings.port, "families": list(scene.settings.families),
-        "moves": measure.moves(adverts, 3 * interval / 1000, load.begin),
-        "largest_advert_gap_ms": milliseconds(measure.advert_gap(adverts, load.begin)),
-        "adverts": len(adverts), "bad_adverts": len(list(watch.bad_adverts(ROUTER_ID))),
+        "bad_adverts": len(list(watch.bad_adverts(ROUTER_ID))),
         "client_late_ms": milliseconds(load.largest_pause),
     }
     row["notes"] = scene.notes + notes_of(load, watch)
@@ -77,22 +73,37 @@ def notes_of(load, watch):
     return notes
 
 
-def keepalived_row(kind, interval_ms, repeat, load):
+def keepalived_row(kind, interval_ms, repeat, load, watch):
+    """It serves nothing but pings."""
     return {"kind": kind.name, "outage_ms": milliseconds(load.outage("pings")),
             "ping_ms": milliseconds(load.outage("pings")), "requests": 0, "failed": 0, "connections": 0, "broken": 0,
-            "two_owners_ms": None, "repeat": repeat, "interval_ms": interval_ms,
-            "client_late_ms": milliseconds(load.largest_pause), "notes": ["its outage is that of pings"]}
+            **wire_figures(watch, keepalived.ROUTER_ID, [keepalived.VIP4], interval_ms, load.begin),
+            "repeat": repeat, "interval_ms": interval_ms, "client_late_ms": milliseconds(load.largest_pause),
+            "notes": []}
 
 
-def judge(kind, row):
-    """What breaks a limit, in words."""
-    if "error" in row:
-        return [f"{row['kind']}: {row['error']}"]
+def wire_figures(watch, router_id, addresses, interval_ms, begin):
+    adverts = list(watch.adverts(router_id))
+    claims = [claim for claim in watch.claims(addresses) if claim.time >= begin]
+    return {"two_owners_ms": milliseconds(measure.two_owners(claims, ASK_SECONDS)),
+            "moves": measure.moves(adverts, 3 * interval_ms / 1000, begin),
+            "largest_advert_gap_ms": milliseconds(measure.advert_gap(adverts, begin))}
+
+
+def limits_for(kind, row):
+    """Figure -> the most that it may be."""
     limits = dict(LIMITS[kind.limits], **({} if kind.keepalived else FOR_ALL))
     if kind.limits in ("unplanned", "disagreement"):
         limits["outage_ms"] = outage_limit(row["interval_ms"])
     if row.get("scheduler") != "mh":
         limits = {name: limit for name, limit in limits.items() if name not in FOR_HASHING}
+    return limits
+
+
+def judge(row, limits):
+    """What breaks a limit, in words."""
+    if "error" in row:
+        return [f"{row['kind']}: {row['error']}"]
     return [f"{row['kind']}: " + SAYS[name].format(value=row[name], limit=limit) + _and_why(row)
             for name, limit in limits.items() if row[name] > limit]
 
