@@ -179,7 +179,7 @@ track = [{{ port = "wan" }}, {{ port = "lan" }}, {{ service = "web" }}]
 
     def instance(self):
         """As `ballastctl vrrp show` knows it; {} while ballastd does not answer."""
-        return self.ctl_json("vrrp", "show", INSTANCE).get("instances", [{}])[0]
+        return next(iter(self.ctl_json("vrrp", "show", INSTANCE).get("instances", [])), {})
 
     def state(self):
         return self.instance().get("state", "")

@@ -5,12 +5,13 @@
 
 import dataclasses
 import pathlib
+import re
 import sys
 
 import pytest
 
 from conftest import faults_of, show_logs
-from lab import figure
+from lab import figure, wait_until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -62,6 +63,53 @@ def test_everyday(pair, name, request):
 @pytest.mark.parametrize("name", REST)
 def test_rest(pair, name, request):
     hold(pair, name, request)
+
+
+# ---- the network
+
+def lost(pair, name, host, count=100):
+    """Per cent of pings."""
+    out = pair.exec(name, "ping", "-n", "-q", "-c", count, "-i", "0.002", "-W", "0.2", f"10.9.0.{host}", check=False)
+    return float(re.search(r"([\d.]+)% packet loss", out.stdout)[1])
+
+
+@pytest.fixture
+def bare_nodes(pair):
+    """The kernel of each node on its cable, in place of the daemons."""
+    pair.stop_nodes()
+    for node in pair.nodes:
+        pair.ip(node.name, "link", "set", "dev", "eth1", "xdp", "off")
+        pair.ip(node.name, "addr", "add", f"10.9.0.{node.host + 200}/24", "dev", "eth1")
+    assert lost(pair, "lb1", 222) == lost(pair, "lb2", 221) == lost(pair, "lb1", 1) == 0
+    yield pair
+    pair.heal_between_nodes()
+    for node in pair.nodes:
+        pair.ip(node.name, "addr", "flush", "dev", "eth1")
+
+
+def test_measuring_network_a_partition_is_between_the_nodes_only(bare_nodes):
+    pair = bare_nodes
+    pair.lose_between_nodes()
+    assert lost(pair, "lb1", 222, 10) == lost(pair, "lb2", 221, 10) == 100
+    assert lost(pair, "lb1", 1) == lost(pair, "lb2", 1) == 0
+    pair.heal_between_nodes()
+    assert lost(pair, "lb1", 222) == 0
+
+
+def test_measuring_network_loss_is_between_the_nodes_only(bare_nodes):
+    pair = bare_nodes
+    pair.lose_between_nodes("numgen random mod 100 < 20")
+    assert 26 < lost(pair, "lb1", 222, 1000) < 46  # there and back: 36
+    assert lost(pair, "lb1", 1) == 0
+
+
+def test_measuring_network_a_cut_is_a_carrier_that_goes(bare_nodes):
+    pair = bare_nodes
+    pair.cut("lb1", "wan")
+    assert "NO-CARRIER" in pair.ip("lb1", "link", "show", "eth1").stdout
+    assert "NO-CARRIER" not in pair.ip("lb1", "link", "show", "eth2").stdout
+    pair.mend("lb1", "wan")
+    wait_until(lambda: lost(pair, "lb1", 1, 5) == 0, 5, "the cable to carry")
 
 
 # ---- the measuring
