@@ -10,7 +10,7 @@ import signal
 import time
 from typing import Callable
 
-from lab import wait_until
+from lab import VIP4, VIP6, wait_until
 
 from .network import CONTROL, DATAPLANE, INSTANCE, PROGRAMS
 
@@ -160,8 +160,10 @@ def restart(scene):
 
 def reload(scene):
     """Other weights, and a service with many servers that are down: on both nodes."""
-    servers = ",\n".join(f'{{ address = "10.80.{number // 250}.{number % 250 + 1}" }}' for number in range(MORE_SERVERS))
-    more = (f'\n[[service]]\nname = "more"\nlisten = ["tcp/10.9.0.110:80"]\nserver = [\n{servers}\n]\n'
+    vip, network = {4: (VIP4, "10.80.{}.{}"), 6: (f"[{VIP6}]", "fd00:80::{:x}:{:x}")}[scene.settings.families[0]]
+    servers = ",\n".join(f'{{ address = "{network.format(number // 250, number % 250 + 1)}" }}'
+                         for number in range(MORE_SERVERS))
+    more = (f'\n[[service]]\nname = "more"\nlisten = ["tcp/{vip}:8080"]\nserver = [\n{servers}\n]\n'
             'check = { type = "tcp", interval = "2s" }\n')
     web = scene.pair.web(scene.settings, weights={"rs1": 3, "rs2": 2})
     for node in scene.pair.nodes:
