@@ -59,6 +59,8 @@ struct InterfaceFacts {
   InterfaceIndex interface {};
   std::optional<IpAddress> ipv4;        // the primary one
   std::optional<IpAddress> link_local;  // IPv6
+
+  friend bool operator==(const InterfaceFacts&, const InterfaceFacts&) = default;
 };
 
 // By getifaddrs(3), for who does not mirror the kernel.

@@ -26,10 +26,12 @@ void Speaker::set_groups(std::vector<SpeakerGroup> groups) {
 
 void Speaker::set_condition(std::string group, Condition condition) {
   core_->post([core = core_.get(), group = std::move(group), condition = std::move(condition)] {
-    core->one(group, [&condition](RouterGroup& running, TimePoint now, Actions& actions) {
-      running.set_condition(now, condition, actions);
-    });
+    core->set_condition(group, condition);
   });
+}
+
+void Speaker::run(std::function<void()> work) {
+  core_->post([work = std::move(work)] { work(); });
 }
 
 void Speaker::move_away(std::string group, std::function<void(bool)> done) {

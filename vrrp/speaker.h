@@ -31,8 +31,14 @@ class LeaseHolder {
   LeaseHolder(const LeaseHolder&) = delete;
   LeaseHolder& operator=(const LeaseHolder&) = delete;
 
-  // From now until then by CLOCK_MONOTONIC; kNone: it ends now. In force when this returns.
+  // From now until then by CLOCK_MONOTONIC; kNone: it ends now. What takes something back is in
+  // force when this returns; what gives may wait for a sign of life of whoever obeys the leases.
   virtual void set_lease(const RouterKey& router, LeaseMode mode, TimePoint until) = 0;
+
+  // Why no lease can be held at present, in words, which is a fault of every group; empty: they
+  // can. Asked at every event, and at least once per kPulse.
+  static constexpr Duration kPulse = std::chrono::milliseconds{20};
+  virtual std::string fault(TimePoint now) = 0;
 };
 
 // All of them are set. `group` is empty where a report is about none.
@@ -82,7 +88,8 @@ struct SpeakerStatus {
 
 class Speaker {
  public:
-  // The thread runs from here on. `lease_holder` outlives the speaker.
+  // The thread runs from here on. `lease_holder` outlives the speaker, and is used on its thread
+  // only.
   Speaker(LeaseHolder& lease_holder, SpeakerCallbacks callbacks);
   // Releases what is still held, unless abandon() was called.
   ~Speaker();
@@ -95,6 +102,8 @@ class Speaker {
   void set_groups(std::vector<SpeakerGroup> groups);
 
   void set_condition(std::string group, Condition condition);
+  // On the VRRP thread, in order with the rest: for what the lease holder has to be told.
+  void run(std::function<void()> work);
   // See RouterGroup. `done` says false when the group is not active, or unknown.
   void move_away(std::string group, std::function<void(bool)> done);
   void release(std::string group);

@@ -107,7 +107,11 @@ void Speaker::Core::set_groups(std::vector<SpeakerGroup> wanted) {
     if (is_known) {
       continue;
     }
-    groups_.emplace(name, Running{RouterGroup(group.settings, group.condition, addresses), {}});
+    lease_fault_ = lease_holder_.fault(clock_now());
+    groups_.emplace(
+        name, Running{RouterGroup(group.settings, with_lease_fault(group.condition), addresses),
+                      group.condition,
+                      {}});
     one(name, [&group](RouterGroup& running, TimePoint now, Actions& actions) {
       group.is_adopted ? running.adopt(now, actions) : running.start(now, actions);
     });
@@ -115,6 +119,38 @@ void Speaker::Core::set_groups(std::vector<SpeakerGroup> wanted) {
   for (auto& [name, running] : groups_) {
     std::erase_if(running.records,
                   [this](const auto& item) { return !owners_.contains(item.first); });
+  }
+}
+
+Condition Speaker::Core::with_lease_fault(Condition told) const {
+  if (!lease_fault_.empty()) {
+    told.faults.insert(told.faults.begin(), lease_fault_);
+  }
+  return told;
+}
+
+void Speaker::Core::set_condition(const std::string& name, const Condition& condition) {
+  const auto found = groups_.find(name);
+  if (found == groups_.end()) {
+    return;
+  }
+  found->second.told = condition;
+  one(name, [&](RouterGroup& running, TimePoint now, Actions& actions) {
+    running.set_condition(now, with_lease_fault(condition), actions);
+  });
+}
+
+// Before anything that could renew a lease.
+void Speaker::Core::follow_lease_holder() {
+  std::string fault = lease_holder_.fault(clock_now());
+  if (fault == lease_fault_) {
+    return;
+  }
+  lease_fault_ = std::move(fault);
+  for (auto& [name, running] : groups_) {
+    Actions actions;
+    running.group.set_condition(clock_now(), with_lease_fault(running.told), actions);
+    carry_out(running, actions);
   }
 }
 
@@ -145,7 +181,8 @@ void Speaker::Core::act(Running& running, const RouterKey&, const RestartPrepare
 }
 
 void Speaker::Core::arm() {
-  TimePoint earliest = kNever;
+  // The pulse is none that every event would put off.
+  TimePoint earliest = groups_.empty() ? kNever : next_pulse_;
   for (const auto& [name, running] : groups_) {
     earliest = std::min(earliest, running.group.deadline());
   }
@@ -167,6 +204,8 @@ void Speaker::Core::arm() {
 }
 
 void Speaker::Core::wake() {
+  next_pulse_ = clock_now() + LeaseHolder::kPulse;
+  follow_lease_holder();
   each([](RouterGroup& group, TimePoint now, Actions& actions) {
     if (now >= group.deadline()) {
       group.tick(now, actions);

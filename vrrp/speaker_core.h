@@ -41,6 +41,7 @@ class Speaker::Core {
 
   void set_interfaces(const std::vector<InterfaceFacts>& interfaces);
   void set_groups(std::vector<SpeakerGroup> wanted);
+  void set_condition(const std::string& group, const Condition& condition);
   void stop(const std::string& reason);
   void abandon();
   template <typename Event>
@@ -68,11 +69,14 @@ class Speaker::Core {
   };
   struct Running {
     RouterGroup group;
+    Condition told;  // without what the lease holder says
     std::map<RouterKey, RouterRecord> records;
   };
 
   static TimePoint clock_now() { return std::chrono::steady_clock::now(); }
   [[nodiscard]] OwnAddresses addresses_for(const GroupSettings& settings) const;
+  [[nodiscard]] Condition with_lease_fault(Condition told) const;
+  void follow_lease_holder();
   void open_wires();
   void wait(const SocketKey& key);
   void read_all();
@@ -98,10 +102,12 @@ class Speaker::Core {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer timer_;
   TimePoint armed_for_ = kNever;
+  TimePoint next_pulse_{};
   std::map<InterfaceIndex, InterfaceFacts> interfaces_;
   std::map<SocketKey, std::unique_ptr<Wire>> wires_;
   std::map<SocketKey, std::string> socket_errors_;
   std::map<std::string, Running> groups_;
+  std::string lease_fault_;
   std::map<RouterKey, std::string> owners_;  // which group a router is in
   std::array<FaultCount, kAdvertFaults> strangers_{};
   VirtualRouterId last_strange_id_{0};

@@ -27,6 +27,7 @@ tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io
                                                                  DaemonOptions options,
                                                                  LoadedConfiguration loaded) {
   std::unique_ptr<Daemon> daemon(new Daemon(loop, std::move(options.file), std::move(loaded)));
+  daemon->on_restart_ = std::move(options.on_restart);
   Daemon& self = *daemon;
 
   // First of all the door: a second ballastd must not get as far as the dataplane.
@@ -44,13 +45,17 @@ tl::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(boost::asio::io
   self.link_ = std::make_unique<DataplaneLink>(loop, self.configuration_.daemon.dataplane_socket,
                                                self.link_callbacks(std::move(options.on_fenced)));
   auto kernel = KernelPart::open(loop, self.configuration_, *self.link_,
-                                 [&self] { self.start_telling_when_ready(); });
+                                 {.on_complete = [&self] { self.start_telling_when_ready(); },
+                                  .on_change = [&self] { self.vrrp_->world_changed(); }});
   if (!kernel) {
     return tl::unexpected(kernel.error());
   }
   self.kernel_ = std::move(*kernel);
   self.servers_ =
-      std::make_unique<ServersPart>(loop, self.configuration_, *self.link_, options.checks_at_once);
+      std::make_unique<ServersPart>(loop, self.configuration_, *self.link_, options.checks_at_once,
+                                    [&self] { self.vrrp_->world_changed(); });
+  self.vrrp_ = std::make_unique<VrrpPart>(loop, self.configuration_, *self.link_, *self.kernel_,
+                                          *self.servers_, self.program_user());
   self.statistics_ = std::make_unique<StatisticsReader>(loop, *self.link_);
   return daemon;
 }
@@ -68,22 +73,29 @@ Daemon::Daemon(boost::asio::io_context& loop, std::string file, LoadedConfigurat
 Daemon::~Daemon() = default;
 
 DataplaneLink::Callbacks Daemon::link_callbacks(std::function<void()> on_fenced) {
-  return {
-      .on_state = [this](const auto& hello,
-                         const auto& state) { on_dataplane_state(hello, state); },
-      .on_disconnect = [this](const std::string&) { servers_->stop_checks(); },
-      .on_neighbor_needed = [this](const auto& needed) { kernel_->on_neighbor_needed(needed); },
-      .on_port_changed =
-          [](const ballast::api::PortInfo& port) {
-            spdlog::warn("port {}: link is {}", port.name(), port.up() ? "up" : "down");
-          },
-      .on_transaction =
-          [this](const DataplaneLink::Verdict& verdict) { last_reload_.on_transaction(verdict); },
-      .on_fenced =
-          [on_fenced = std::move(on_fenced)](const std::string& by) {
-            spdlog::error("dataplane: another ballastd took over ({}): this one ends", by);
-            on_fenced();
-          }};
+  return {.on_state = [this](const auto& hello,
+                             const auto& state) { on_dataplane_state(hello, state); },
+          .on_disconnect =
+              [this](const std::string&) {
+                servers_->stop_checks();
+                vrrp_->dataplane_lost();
+              },
+          .on_neighbor_needed = [this](const auto& needed) { kernel_->on_neighbor_needed(needed); },
+          .on_port_changed =
+              [this](const ballast::api::PortInfo& port) {
+                spdlog::warn("port {}: link is {}", port.name(), port.up() ? "up" : "down");
+                vrrp_->port_changed(port);
+              },
+          .on_transaction =
+              [this](const DataplaneLink::Verdict& verdict) {
+                last_reload_.on_transaction(verdict);
+                vrrp_->world_changed();
+              },
+          .on_fenced =
+              [on_fenced = std::move(on_fenced)](const std::string& by) {
+                spdlog::error("dataplane: another ballastd took over ({}): this one ends", by);
+                on_fenced();
+              }};
 }
 
 // The first dataplane that this ballastd meets knows what the ballastd before it knew.
@@ -93,7 +105,9 @@ void Daemon::on_dataplane_state(const ballast::api::HelloAnswer& hello,
   if (!std::exchange(adopted_, true)) {
     servers_->adopt(conditions_in(state));
     kernel_->adopt(neighbors_in(state));
+    vrrp_->adopt(state);
   }
+  vrrp_->set_dataplane(hello);
   servers_->start_checks();
   kernel_->say_everything();
   start_telling_when_ready();
@@ -103,7 +117,8 @@ void Daemon::start_telling_when_ready() {
   if (!adopted_ || !kernel_->complete()) {
     return;
   }
-  for (const auto& [key, resource] : configured_resources(configuration_, servers_->conditions())) {
+  for (const auto& [key, resource] : configured_resources(configuration_, servers_->conditions(),
+                                                          vrrp_->leases(configuration_))) {
     link_->update(resource);
   }
   link_->start();
@@ -122,6 +137,33 @@ Capabilities Daemon::capabilities() const {
     }
   }
   return capabilities;
+}
+
+// The configuration was accepted with a user that exists; if it does not any more, nobody does.
+ProgramUser Daemon::program_user() const {
+  const auto user = find_program_user("nobody");
+  if (!user) {
+    spdlog::error("{}", user.error());
+    return {};
+  }
+  return *user;
+}
+
+void Daemon::prepare_end(std::function<void()> done) {
+  vrrp_->give_away(std::move(done));
+}
+
+void Daemon::restart_and_log() {
+  restart(Peer{}, api::RestartRequest{},
+          [](const tl::expected<api::RestartAnswer, api::Failure>& answer) {
+            if (answer) {
+              return;
+            }
+            spdlog::error("restart: {}", answer.error().message());
+            for (const std::string& detail : answer.error().details()) {
+              spdlog::error("restart: {}", detail);
+            }
+          });
 }
 
 }  // namespace ballast::control

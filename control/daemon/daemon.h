@@ -37,6 +37,7 @@
 #include "control/daemon/reload_record.h"
 #include "control/daemon/servers_part.h"
 #include "control/daemon/statistics_reader.h"
+#include "control/daemon/vrrp_part.h"
 #include "control/dataplane_link/link.h"
 
 namespace boost::asio {
@@ -50,6 +51,8 @@ struct DaemonOptions {
   uint32_t checks_at_once = 64;  // of servers, at most
   // Another ballastd has taken the dataplane over: this one can do nothing any more and should end.
   std::function<void()> on_fenced;
+  // Everything is ready for the program to begin anew in this process.
+  std::function<void()> on_restart;
 };
 
 class Daemon : private ControlHandler {
@@ -62,6 +65,10 @@ class Daemon : private ControlHandler {
 
   // Reads the file again, as SIGHUP asks for; the log says what came of it.
   void reload_and_log();
+  // As SIGUSR2 asks for; the log says when it cannot be.
+  void restart_and_log();
+  // Gives away what other nodes can take over; `done` is called when the process may end.
+  void prepare_end(std::function<void()> done);
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
@@ -77,6 +84,7 @@ class Daemon : private ControlHandler {
   void on_dataplane_state(const ballast::api::HelloAnswer& hello, const ballast::api::State& state);
   void start_telling_when_ready();
   [[nodiscard]] Capabilities capabilities() const;
+  [[nodiscard]] ProgramUser program_user() const;
 
   // --- the configuration (reload.cc)
   void reload(const OnReloaded& done);
@@ -132,11 +140,13 @@ class Daemon : private ControlHandler {
   bool reload_under_way_ = false;
   bool reload_again_ = false;  // asked for by a signal meanwhile
   bool adopted_ = false;       // what a dataplane knew has been taken over
+  std::function<void()> on_restart_;
 
   // From here on each needs those before it. The door is closed first.
   std::unique_ptr<DataplaneLink> link_;
   std::unique_ptr<KernelPart> kernel_;
   std::unique_ptr<ServersPart> servers_;
+  std::unique_ptr<VrrpPart> vrrp_;
   std::unique_ptr<StatisticsReader> statistics_;
   std::optional<ControlServer> control_server_;
 };

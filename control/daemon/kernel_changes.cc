@@ -11,6 +11,9 @@ namespace ballast::control {
 
 void KernelPart::on_change(const netlink::KernelChanges& changes) {
   interfaces_->on_change(changes);
+  if (changes.everything || changes.links || changes.addresses || !changes.routes.empty()) {
+    callbacks_.on_change();
+  }
   if (twins_.empty()) {
     return;  // nobody knows yet which interfaces matter
   }
@@ -25,7 +28,7 @@ void KernelPart::on_change(const netlink::KernelChanges& changes) {
   }
   update_neighbors(neighbors_.follow(mirror_->state(), changes, twins_));
   if (began) {
-    on_complete_();
+    callbacks_.on_complete();
   }
 }
 

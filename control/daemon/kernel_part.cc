@@ -17,8 +17,8 @@ constexpr size_t kMostNeededHops = 10'000;
 
 tl::expected<std::unique_ptr<KernelPart>, std::string> KernelPart::open(
     boost::asio::io_context& loop, const Configuration& configuration, DataplaneLink& link,
-    std::function<void()> on_complete) {
-  std::unique_ptr<KernelPart> part(new KernelPart(configuration, link, std::move(on_complete)));
+    Callbacks callbacks) {
+  std::unique_ptr<KernelPart> part(new KernelPart(configuration, link, std::move(callbacks)));
   KernelPart& self = *part;
   auto mirror = netlink::Mirror::open(
       loop, [&self](const netlink::KernelChanges& changes) { self.on_change(changes); });
@@ -43,9 +43,8 @@ tl::expected<std::unique_ptr<KernelPart>, std::string> KernelPart::open(
   return part;
 }
 
-KernelPart::KernelPart(const Configuration& configuration, DataplaneLink& link,
-                       std::function<void()> on_complete)
-    : configuration_(configuration), link_(link), on_complete_(std::move(on_complete)) {}
+KernelPart::KernelPart(const Configuration& configuration, DataplaneLink& link, Callbacks callbacks)
+    : configuration_(configuration), link_(link), callbacks_(std::move(callbacks)) {}
 
 KernelPart::~KernelPart() = default;
 

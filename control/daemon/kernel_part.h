@@ -34,11 +34,18 @@ namespace ballast::control {
 
 class KernelPart {
  public:
+  struct Callbacks {
+    // All of the kernel's tables have been told to the link.
+    std::function<void()> on_complete;
+    // Links, addresses or routes of any interface have changed.
+    std::function<void()> on_change;
+  };
+
   // `configuration` is the one in force, and changes in place; it, `loop` and `link` outlive the
-  // part. `on_complete` is called whenever all of the kernel's tables have been told to the link.
+  // part.
   static tl::expected<std::unique_ptr<KernelPart>, std::string> open(
       boost::asio::io_context& loop, const Configuration& configuration, DataplaneLink& link,
-      std::function<void()> on_complete);
+      Callbacks callbacks);
   ~KernelPart();
   KernelPart(const KernelPart&) = delete;
   KernelPart& operator=(const KernelPart&) = delete;
@@ -66,8 +73,7 @@ class KernelPart {
   [[nodiscard]] std::vector<Problem> problems() const;
 
  private:
-  KernelPart(const Configuration& configuration, DataplaneLink& link,
-             std::function<void()> on_complete);
+  KernelPart(const Configuration& configuration, DataplaneLink& link, Callbacks callbacks);
 
   void on_change(const netlink::KernelChanges& changes);
   void update_ports();
@@ -82,7 +88,7 @@ class KernelPart {
 
   const Configuration& configuration_;
   DataplaneLink& link_;
-  std::function<void()> on_complete_;
+  Callbacks callbacks_;
 
   std::set<std::string> twins_;  // names of the dataplane's ports
   EffectiveRoutes routes_;

@@ -53,9 +53,11 @@ void Daemon::reload(const OnReloaded& done) {
                          "the configuration is refused, nothing has changed", done);
   }
   const std::vector<Change> changes = control::diff(configuration_, wanted);
-  const Resources resources = configured_resources(wanted, servers_->conditions());
+  const Resources resources =
+      configured_resources(wanted, servers_->conditions(), vrrp_->leases(wanted));
   std::vector<std::string> unwanted;
-  for (const auto& [key, resource] : configured_resources(configuration_, servers_->conditions())) {
+  for (const auto& [key, resource] : configured_resources(configuration_, servers_->conditions(),
+                                                          vrrp_->leases(configuration_))) {
     if (resources.count(key) == 0) {
       unwanted.push_back(key);
     }
@@ -103,6 +105,7 @@ void Daemon::adopt(LoadedConfiguration loaded) {
   }
   servers_->configuration_changed();
   kernel_->configuration_changed();
+  vrrp_->configuration_changed(program_user());
 }
 
 }  // namespace ballast::control

@@ -8,12 +8,18 @@
 #include <spdlog/spdlog.h>
 
 #include "control/dataplane_link/resources.h"
+#include "control/dataplane_link/weight_in_force.h"
 
 namespace ballast::control {
 
 ServersPart::ServersPart(boost::asio::io_context& loop, const Configuration& configuration,
-                         DataplaneLink& link, uint32_t checks_at_once)
-    : loop_(loop), configuration_(configuration), link_(link), checks_at_once_(checks_at_once) {}
+                         DataplaneLink& link, uint32_t checks_at_once,
+                         std::function<void()> on_change)
+    : loop_(loop),
+      configuration_(configuration),
+      link_(link),
+      checks_at_once_(checks_at_once),
+      on_change_(std::move(on_change)) {}
 
 ServersPart::~ServersPart() = default;
 
@@ -56,6 +62,7 @@ ballast::api::Override ServersPart::set_override(const ServerId& id,
   if (const ServiceSettings* service = find_service(id.service)) {
     say(*service);
   }
+  on_change_();
   return before;
 }
 
@@ -115,6 +122,43 @@ void ServersPart::on_flip(const healthcheck::Flip& flip) {
   if (const ServiceSettings* service = find_service(id.service)) {
     say(*service);
   }
+  on_change_();
+}
+
+ServersPart::Quorum ServersPart::quorum_of(const std::string& name) const {
+  const ServiceSettings* service = find_service(name);
+  if (service == nullptr) {
+    return {0, 1};
+  }
+  const auto is_usable = [&](const ServerSettings& server) {
+    return weight_in_force(server.weight, condition_of({name, server.key})) != 0;
+  };
+  return {static_cast<size_t>(
+              std::count_if(service->servers.begin(), service->servers.end(), is_usable)),
+          service->quorum};
+}
+
+size_t ServersPart::not_checked_yet(const std::set<IpAddress>& vips) const {
+  const Targets known = targets();
+  size_t missing = 0;
+  for (const ServiceSettings& service : configuration_.services) {
+    const auto is_concerned = [&vips](const Listener& listener) {
+      return vips.count(listener.address) != 0;
+    };
+    if (std::none_of(service.listeners.begin(), service.listeners.end(), is_concerned)) {
+      continue;
+    }
+    for (const ServerSettings& server : service.servers) {
+      if (server.check.type == healthcheck::CheckType::kNone) {
+        continue;
+      }
+      const auto target = known.find(ServerId{service.name, server.key}.to_string());
+      const bool is_checked = target != known.end() && target->second.last_ended &&
+                              target->second.health != healthcheck::Health::kUnknown;
+      missing += is_checked ? 0 : 1;
+    }
+  }
+  return missing;
 }
 
 void ServersPart::say(const ServiceSettings& service) {

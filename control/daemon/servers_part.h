@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "control/config/configuration.h"
@@ -29,8 +30,9 @@ class ServersPart {
 
   // `configuration` is the one in force, and changes in place; it, `loop` and `link` outlive the
   // part.
+  // `on_change` is called when a server's condition has changed.
   ServersPart(boost::asio::io_context& loop, const Configuration& configuration,
-              DataplaneLink& link, uint32_t checks_at_once);
+              DataplaneLink& link, uint32_t checks_at_once, std::function<void()> on_change);
   ~ServersPart();
   ServersPart(const ServersPart&) = delete;
   ServersPart& operator=(const ServersPart&) = delete;
@@ -46,6 +48,15 @@ class ServersPart {
   [[nodiscard]] ServerCondition condition_of(const ServerId& id) const;
   // Null: there is none of this name.
   [[nodiscard]] const ServiceSettings* find_service(const std::string& name) const;
+  // How many servers can take connections, and how many have to, for VRRP.
+  struct Quorum {
+    size_t usable = 0;
+    size_t quorum = 0;
+  };
+  [[nodiscard]] Quorum quorum_of(const std::string& service) const;
+  // How many servers of services that listen on these addresses have not been checked since the
+  // checks were started; those without a check are none of them.
+  [[nodiscard]] size_t not_checked_yet(const std::set<IpAddress>& vips) const;
   // None while there are no checks.
   [[nodiscard]] Targets targets() const;
 
@@ -58,6 +69,7 @@ class ServersPart {
   const Configuration& configuration_;
   DataplaneLink& link_;
   const uint32_t checks_at_once_;
+  const std::function<void()> on_change_;
   ServerConditions conditions_;
   std::map<std::string, ServerId> ids_;  // by the monitor's key
   std::unique_ptr<healthcheck::Monitor> monitor_;

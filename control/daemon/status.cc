@@ -10,9 +10,12 @@ namespace ballast::control {
 
 void Daemon::status(const Peer&, const api::StatusRequest&, Callback<api::StatusAnswer> done) {
   statistics_->fetch([this, done](const std::optional<ballast::api::Statistics>& statistics) {
-    api::StatusAnswer answer;
-    fill_status(statistics, answer);
-    done(answer);
+    vrrp_->fetch_status([this, statistics, done](const vrrp::SpeakerStatus& speaker) {
+      api::StatusAnswer answer;
+      fill_status(statistics, answer);
+      vrrp_->fill_summaries(speaker, answer);
+      done(answer);
+    });
   });
 }
 

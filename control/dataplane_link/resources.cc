@@ -61,11 +61,17 @@ void fill_server(const ServerSettings& settings, const ServerCondition& conditio
   server.set_override(condition.override_by_hand);
 }
 
-Resource vip_resource(const VipSettings& settings) {
+Resource vip_resource(const VipSettings& settings, const VipLeases& leases) {
   Resource resource;
   ballast::api::Vip& vip = *resource.mutable_vip();
   vip.set_address(settings.address.to_string());
   vip.set_ignore_ping(!settings.ping);
+  if (const auto lease = leases.find(settings.address); lease != leases.end()) {
+    vip.set_lease_slot(static_cast<uint32_t>(lease->second.slot));
+    if (!lease->second.virtual_mac.is_zero()) {
+      vip.set_virtual_mac(lease->second.virtual_mac.to_string());
+    }
+  }
   return resource;
 }
 
@@ -194,7 +200,7 @@ Resource service_resource(const ServiceSettings& settings, const ServerCondition
 }
 
 Resources configured_resources(const Configuration& configuration,
-                               const ServerConditions& conditions) {
+                               const ServerConditions& conditions, const VipLeases& leases) {
   Resources resources;
   const auto add = [&resources](Resource resource) {
     std::string key = key_of(resource);
@@ -204,7 +210,7 @@ Resources configured_resources(const Configuration& configuration,
     add(service_resource(service, conditions));
   }
   for (const VipSettings& vip : all_vips(configuration)) {
-    add(vip_resource(vip));
+    add(vip_resource(vip, leases));
   }
   Resource settings;
   settings.mutable_settings()->set_on_no_service(to_api(configuration.daemon.on_no_service));

@@ -12,6 +12,7 @@
 
 #include "control/config/configuration.h"
 #include "control/dataplane_link/server_id.h"
+#include "control/dataplane_link/vip_lease.h"
 #include "control/netlink/kernel_state.h"
 #include "control/netlink/neighbor_memory.h"
 #include "dataplane/api/dataplane.pb.h"
@@ -32,7 +33,7 @@ ballast::api::Resource service_resource(const ServiceSettings& settings,
 
 // Services, VIPs and settings: all that follows from the configuration.
 Resources configured_resources(const Configuration& configuration,
-                               const ServerConditions& conditions);
+                               const ServerConditions& conditions, const VipLeases& leases);
 
 ballast::api::Resource route_resource(const Prefix& prefix,
                                       const netlink::EffectiveRoute& effective);

@@ -86,9 +86,8 @@ VipLeases vip_leases(const std::vector<VrrpSettings>& instances, const LeaseSlot
       const auto slot = slots.slot_of(router);
       assert(slot);
       const MacAddress mac =
-          instance.virtual_mac
-              ? vrrp::virtual_mac(router.family, vrrp::VirtualRouterId{router.id})
-              : MacAddress{};
+          instance.virtual_mac ? vrrp::virtual_mac(router.family, vrrp::VirtualRouterId{router.id})
+                               : MacAddress{};
       for (const IpAddress& address : instance.addresses_of(router.family)) {
         leases[address] = {slot.value_or(0), mac};
       }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "control/config/configuration.h"
+#include "control/dataplane_link/vip_lease.h"
 #include "dataplane/api/dataplane.pb.h"
 #include "dataplane/packet/address.h"
 
@@ -46,15 +47,6 @@ class LeaseSlots {
  private:
   std::map<RouterName, size_t> slots_;
 };
-
-// What the dataplane is told of a VIP that a virtual router moves.
-struct VipLease {
-  size_t slot = 0;         // 0: held always
-  MacAddress virtual_mac;  // zero: the port's own
-
-  friend bool operator==(const VipLease&, const VipLease&) = default;
-};
-using VipLeases = std::map<IpAddress, VipLease>;  // those not there are held always
 
 VipLeases vip_leases(const std::vector<VrrpSettings>& instances, const LeaseSlots& slots);
 

@@ -26,7 +26,7 @@ void MainPulse::stop() {
 void MainPulse::beat(uint64_t now_ns) {
   // The main thread may have come round since `now_ns` was read.
   if (now_ns <= came_round_ns_.load(std::memory_order_relaxed) + kPatienceNs) {
-    heartbeat_.store(heartbeat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    heartbeat_.store(now_ns, std::memory_order_release);
   }
 }
 

@@ -56,6 +56,7 @@ class Printer : public LeaseHolder {
     }
     mode_ = mode;
   }
+  std::string fault(TimePoint) override { return {}; }
 
  private:
   LeaseMode mode_ = LeaseMode::kNone;

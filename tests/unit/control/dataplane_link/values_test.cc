@@ -73,7 +73,7 @@ TEST(ConfiguredResources, AreServicesVipsAndSettingsEachUnderItsKey) {
   configuration.services = {web()};
   configuration.vips = {{ip("192.0.2.99"), false}};
   configuration.daemon.on_no_service = Refuse::kDrop;
-  const Resources resources = configured_resources(configuration, {});
+  const Resources resources = configured_resources(configuration, {}, {});
   std::vector<std::string> keys;
   for (const auto& [key, resource] : resources) {
     keys.push_back(key);
