@@ -141,6 +141,7 @@ void Dataplane::fill_totals(api::Statistics& page) const {
     worker.set_expired(counters.expired.read());
     worker.set_recycled(counters.recycled.read());
     worker.set_evicted(counters.evicted.read());
+    worker.set_forwarded_without_state(counters.forwarded_without_state.read());
     worker.set_punted(counters.punted.read());
     worker.set_from_kernel(counters.from_kernel.read());
     worker.set_answers(counters.answers.read());

@@ -67,6 +67,7 @@ struct WorkerCounters {
   Counter<uint64_t> expired;
   Counter<uint64_t> recycled;
   Counter<uint64_t> evicted;
+  Counter<uint64_t> forwarded_without_state;  // of new flows for which the table had no room
   Counter<uint64_t> punted;
   Counter<uint64_t> from_kernel;
   Counter<uint64_t> answers;          // ARP, ND, echo, reset, unreachable

@@ -1,4 +1,6 @@
 // Flows: the connection, its server, the way there.
+#include <algorithm>
+
 #include "dataplane/connection/tcp_tracker.h"
 #include "dataplane/packet/wire.h"
 #include "dataplane/pipeline/pipeline.h"
@@ -17,19 +19,44 @@ bool is_first_segment(const ParsedPacket& parsed) {
   return (parsed.tcp_flags & (kSyn | kAck)) == kSyn;
 }
 
+// What the client's next segment begins with at the least: behind a SYN, which takes one number; at
+// the same one after a segment from the midst of a connection, which may have been empty.
+uint32_t next_sequence(const Packet& packet, const ParsedPacket& parsed) {
+  return tcp_of(packet, parsed).sequence.to_host() + (is_first_segment(parsed) ? 1 : 0);
+}
+
+// Whether a flow's server can be told from the flow alone, without an entry in the table, here as
+// on another node.
+bool follows_from_flow(const VirtualService& service, Family family) {
+  return (service.mode == ForwardingMode::kDirectRouting ||
+          service.mode == ForwardingMode::kTunnel) &&
+         service.pool(family).scheduler->hashes();
+}
+
+// Whether a segment of no known connection gets a server.
+bool may_begin(const ParsedPacket& parsed, const VirtualService& service, bool needs_no_state) {
+  if ((parsed.tcp_flags & kRst) != 0) {
+    return needs_no_state;
+  }
+  const bool from_the_midst = (parsed.tcp_flags & (kSyn | kAck)) == kAck;
+  return is_first_segment(parsed) || service.sloppy_tcp || (needs_no_state && from_the_midst);
+}
+
 }  // namespace
 
 void Pipeline::forward(Packet& packet, Slot& slot) {
   Connection* connection = connections_.find(slot.key, slot.probe);
+  ServerIndex server;
   if (connection != nullptr && goes_on_as_it_is(*connection, slot.parsed)) [[likely]] {
     connection->last_seen = now_;
+    server = connection->server;
   } else {
-    connection = change(packet, slot, connection);
-    if (connection == nullptr) {
+    server = change(packet, slot, connection);
+    if (server == kNoServer) {
       return;
     }
   }
-  send_to_server(packet, slot, connection->server);
+  send_to_server(packet, slot, server);
 }
 
 // Whether nothing but the time of its last packet changes: nearly all packets.
@@ -39,14 +66,17 @@ bool Pipeline::goes_on_as_it_is(const Connection& connection, const ParsedPacket
          server_of(connection).accepts_connections;
 }
 
-// The connection as the packet leaves it, opened if it has to be; null with the packet decided.
-Connection* Pipeline::change(Packet& packet, Slot& slot, Connection* connection) {
+// The packet's server, after what it changes in its connection, which is opened if it has to be;
+// kNoServer with the packet decided.
+ServerIndex Pipeline::change(Packet& packet, Slot& slot, Connection* connection) {
   if (slot.parsed.kind == PacketKind::kIcmpError) {
     // It goes where the connection goes, and keeps none alive.
-    if (connection == nullptr) {
+    const ServerIndex server =
+        connection != nullptr ? connection->server : server_of_unknown_flow(slot);
+    if (server == kNoServer) {
       drop(packet, DropReason::kIcmpUnmatched);
     }
-    return connection;
+    return server;
   }
   if (connection != nullptr && is_closing(connection->state) && is_first_segment(slot.parsed)) {
     // A client that uses its port again is a new connection, to be scheduled anew.
@@ -69,66 +99,89 @@ Connection* Pipeline::change(Packet& packet, Slot& slot, Connection* connection)
   } else if (!connection->trusted) {
     connections_.trust(*connection, now_);
   }
-  return connection;
+  return connection->server;
 }
 
-// A new connection, or null with the packet decided.
-Connection* Pipeline::open(Packet& packet, Slot& slot) {
-  const ParsedPacket& parsed = slot.parsed;
+const VirtualService* Pipeline::service_of(const FlowKey& flow) const {
   const ServiceTable::Entry* listener =
-      snapshot_->listeners->find({slot.key.vip, slot.key.vip_port, slot.key.protocol});
-  if (listener == nullptr) {
+      snapshot_->listeners->find({flow.vip, flow.vip_port, flow.protocol});
+  return listener != nullptr ? snapshot_->services[listener->service].get() : nullptr;
+}
+
+// Without an entry; kNoServer unless the flow alone says it.
+ServerIndex Pipeline::server_of_unknown_flow(const Slot& slot) {
+  const VirtualService* service = service_of(slot.key);
+  if (service == nullptr || !follows_from_flow(*service, slot.parsed.family)) {
+    return kNoServer;
+  }
+  return pick(service->pool(slot.parsed.family), slot.key);
+}
+
+// The server of a flow without a connection, which gets one; kNoServer with the packet decided.
+ServerIndex Pipeline::open(Packet& packet, Slot& slot) {
+  const ParsedPacket& parsed = slot.parsed;
+  const VirtualService* service = service_of(slot.key);
+  if (service == nullptr) {
     refuse(packet, slot, DropReason::kNoService, snapshot_->on_no_service);
-    return nullptr;
+    return kNoServer;
   }
-  const VirtualService& service = *snapshot_->services[listener->service];
-  const bool tcp = parsed.protocol == IpProtocol::kTcp;
-  if (tcp && !is_first_segment(parsed) && (!service.sloppy_tcp || (parsed.tcp_flags & kRst) != 0)) {
-    refuse(packet, slot, DropReason::kNotSyn, service.on_no_server);
-    return nullptr;
+  const bool needs_no_state = follows_from_flow(*service, parsed.family);
+  if (parsed.protocol == IpProtocol::kTcp && !may_begin(parsed, *service, needs_no_state)) {
+    refuse(packet, slot, DropReason::kNotSyn, service->on_no_server);
+    return kNoServer;
   }
-  const Pool& pool = service.pool(parsed.family);
-  const ServerIndex server =
-      pool.scheduler->pick({slot.key, around_.loads, cursors_[index(pool.index)]});
+  const ServerIndex server = pick(service->pool(parsed.family), slot.key);
   if (server == kNoServer) {
-    refuse(packet, slot, DropReason::kNoUsableServer, service.on_no_server);
-    return nullptr;
+    refuse(packet, slot, DropReason::kNoUsableServer, service->on_no_server);
+    return kNoServer;
   }
-  Connection* connection = connections_.insert(slot.key, slot.probe, now_);
-  if (connection == nullptr) {
+  if ((parsed.tcp_flags & kRst) != 0) {
+    return server;
+  }
+  if (Connection* connection = connections_.insert(slot.key, slot.probe, now_)) {
+    enter(packet, parsed, *connection, server);
+    return server;
+  }
+  if (!needs_no_state) {
     drop(packet, DropReason::kUntrustedQuota);
-    return nullptr;
+    return kNoServer;
   }
-  connection->server = server;
-  connection->last_seen = now_;
-  connection->state = ConnectionState::kUdp;
-  if (tcp) {
-    connection->state =
+  around_.counters.forwarded_without_state.add(1);
+  return server;
+}
+
+// Fills a new entry in.
+void Pipeline::enter(const Packet& packet, const ParsedPacket& parsed, Connection& connection,
+                     ServerIndex server) {
+  connection.server = server;
+  connection.last_seen = now_;
+  connection.state = ConnectionState::kUdp;
+  if (parsed.protocol == IpProtocol::kTcp) {
+    connection.state =
         next_tcp_state(ConnectionState::kNone, parsed.tcp_flags, TcpDirection::kFromClientOnly);
-    connection->next_sequence = tcp_of(packet, parsed).sequence.to_host() + 1;
+    connection.next_sequence = next_sequence(packet, parsed);
   }
   ServerCounters& counters = around_.servers[server];
   counters.connections.add(1);
-  (is_active(connection->state) ? counters.active : counters.inactive).add(1);
-  connections_.arm(*connection, now_);
-  return connection;
+  (is_active(connection.state) ? counters.active : counters.inactive).add(1);
+  connections_.arm(connection, now_);
 }
 
-// Its server is removed or disabled: another one, or none with the packet refused.
-Connection* Pipeline::leave_server(Packet& packet, Slot& slot, Connection& connection,
+// Its server is removed or disabled: another one, or kNoServer with the packet refused.
+ServerIndex Pipeline::leave_server(Packet& packet, Slot& slot, Connection& connection,
                                    OnServerDown action) {
   connections_.remove(connection);
   if (action == OnServerDown::kReschedule) {
     return open(packet, slot);
   }
   refuse(packet, slot, DropReason::kServerGone, RefuseAction::kAnswer);
-  return nullptr;
+  return kNoServer;
 }
 
 void Pipeline::track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection) {
   if (is_first_segment(parsed) && !connection.trusted) {
     // The client sends its SYN again, or another one.
-    connection.next_sequence = tcp_of(packet, parsed).sequence.to_host() + 1;
+    connection.next_sequence = next_sequence(packet, parsed);
   }
   const ConnectionState next =
       next_tcp_state(connection.state, parsed.tcp_flags, TcpDirection::kFromClientOnly);
@@ -217,7 +270,16 @@ void Pipeline::deliver(Packet& packet, const Neighbor& neighbor) {
 uint32_t Pipeline::timeout_of(const Connection& connection) const {
   static constexpr Timeouts kDefaults;
   const VirtualService* service = snapshot_->servers[index(connection.server)].service;
-  return (service != nullptr ? service->timeouts : kDefaults).of(connection.state);
+  const Timeouts& timeouts = service != nullptr ? service->timeouts : kDefaults;
+  const uint32_t seconds = timeouts.of(connection.state);
+  // Anyone can open established connections where a segment from the midst of one is enough. They
+  // must not outlast what other clients open with a SYN, which would be recycled in their place;
+  // and a connection that can do without its entry loses nothing.
+  if (connection.state == ConnectionState::kEstablished && !connection.trusted &&
+      service != nullptr && follows_from_flow(*service, connection.key.vip.family())) {
+    return std::min(seconds, timeouts.of(ConnectionState::kSynReceived));
+  }
+  return seconds;
 }
 
 void Pipeline::on_connection_end(const Connection& connection, ConnectionEnd end) {

@@ -10,12 +10,13 @@
 //   nothing in it is shared, locked or allocated per packet. What it forwards by is the snapshot
 //   that every call brings along; what it remembers is its connection table.
 //
-//   Where a service's scheduler hashes, so that a flow alone names its server, and its mode needs to
-//   know no more of a connection than that (follows_from_flow()), a connection can be met in its
+//   Where a service's scheduler hashes, so that a flow alone names its server, and its mode needs
+//   to know no more of a connection than that (follows_from_flow()), a connection can be met in its
 //   middle: after a move of the VIP, the new owner sends each segment where the former one sent it.
 //   - A segment with ACK and neither SYN nor RST opens an entry, as a SYN does: untrusted until the
 //     client goes on. A FIN opens one that is closing.
-//   - A RST of an unknown connection, and an ICMP error about one, are forwarded and leave no entry:
+//   - A RST of an unknown connection, and an ICMP error about one, are forwarded and leave no
+//   entry:
 //     the server must hear that its client is gone, or that its packets are too big.
 //   - A SYN with ACK, or a segment without ACK, is of no connection that a client could have.
 //   - Where the table has no room, packets are forwarded without an entry, and counted.

@@ -11,7 +11,6 @@ namespace ballast::testing {
 namespace {
 
 constexpr uint32_t kMostServers = 64;
-constexpr FlowHashKey kHashKey{{1, 22, 333, 4444, 55555, 666666}};
 constexpr size_t kTailroom = 1700;
 
 MacAddress mac_of_server(int number) {
@@ -54,7 +53,8 @@ void PrintTo(const Outcome& outcome, std::ostream* out) {
   PrintTo(outcome.frame, out);
 }
 
-TestNetwork::TestNetwork(Options options) : steering_(kMicrosoftRssKey, options.workers) {
+TestNetwork::TestNetwork(Options options)
+    : steering_(kMicrosoftRssKey, options.workers), configured_(options.configured) {
   snapshot.generation = 1;
   snapshot.ports = {{mac_address(kBalancerMac), 1500, true}, {mac_address(kLanMac), 1500, true}};
   snapshot.lease_slots = 2;
@@ -74,6 +74,8 @@ TestNetwork::TestNetwork(Options options) : steering_(kMicrosoftRssKey, options.
   add_service("web", IpProtocol::kTcp, 80, "rr", {1, 1, 1});
   add_service("dns", IpProtocol::kUdp, 53, "rr", {1, 1, 1});
   add_service("api", IpProtocol::kTcp, 8080, "wrr", {5, 1, 1});
+  add_service("shop", IpProtocol::kTcp, 443, "mh", {3, 2, 1});
+  add_service("game", IpProtocol::kUdp, 443, "mh", {3, 2, 1});
   for (int number = 1; number <= 3; ++number) {
     set_neighbor(number, NeighborState::kReachable);
   }
@@ -82,7 +84,7 @@ TestNetwork::TestNetwork(Options options) : steering_(kMicrosoftRssKey, options.
     one.pipeline = std::make_unique<Pipeline>(
         PipelineSettings{.worker = WorkerIndex{worker},
                          .connections = options.connections,
-                         .flow_hash_key = kHashKey,
+                         .flow_hash_key = {{options.flow_hash_seed, 22, 333, 4444, 55555, 666666}},
                          .punt = options.punt,
                          .answers_per_second = options.answers_per_second,
                          .max_pools = 16},
@@ -107,7 +109,7 @@ void TestNetwork::add_service(const std::string& name, IpProtocol protocol, uint
   weights_[name] = weights;
   schedulers_[name] = scheduler;
   for (const Family4or6& family : both_families()) {
-    for (int number = 1; number <= 3; ++number) {
+    for (const int number : configured_) {
       const IpAddress address = address_of_server(family, number);
       snapshot.servers.push_back({.address = address,
                                   .port = {},
@@ -121,7 +123,7 @@ void TestNetwork::add_service(const std::string& name, IpProtocol protocol, uint
     }
   }
   snapshot.listeners = std::make_shared<const ServiceTable>(listeners_);
-  use_servers(name, {1, 2, 3});
+  use_servers(name, configured_);
 }
 
 std::vector<ServerIndex> TestNetwork::servers_of(std::string_view service, int number) const {
@@ -137,24 +139,31 @@ std::vector<ServerIndex> TestNetwork::servers_of(std::string_view service, int n
   return found;
 }
 
+SchedulableServer TestNetwork::schedulable(std::string_view service, int number,
+                                           ServerIndex server) const {
+  const uint32_t weight = weights_.at(std::string(service))[static_cast<size_t>(number - 1)];
+  return {server, snapshot.servers[index(server)].address, {}, weight};
+}
+
 void TestNetwork::use_servers(std::string_view name, const std::vector<int>& numbers) {
-  std::vector<SchedulableServer> ipv4;
-  std::vector<SchedulableServer> ipv6;
-  for (const int number : numbers) {
+  struct Servers {
+    std::vector<SchedulableServer> usable;
+    std::vector<SchedulableServer> resting;
+  };
+  Servers ipv4;
+  Servers ipv6;
+  for (const int number : configured_) {
+    const bool usable = std::find(numbers.begin(), numbers.end(), number) != numbers.end();
     for (const ServerIndex server : servers_of(name, number)) {
-      const IpAddress& address = snapshot.servers[index(server)].address;
-      (address.is_v4() ? ipv4 : ipv6)
-          .push_back({server,
-                      address,
-                      {},
-                      weights_.at(std::string(name))[static_cast<size_t>(number - 1)]});
+      Servers& family = snapshot.servers[index(server)].address.is_v4() ? ipv4 : ipv6;
+      (usable ? family.usable : family.resting).push_back(schedulable(name, number, server));
     }
   }
   const SchedulerDescription* kind = find_scheduler(schedulers_.at(std::string(name)));
   for (const auto& [pool, servers] :
        {std::pair(&service(name).ipv4, &ipv4), std::pair(&service(name).ipv6, &ipv6)}) {
     std::shared_ptr<Scheduler> scheduler = kind->make();
-    scheduler->set_servers(*servers);
+    scheduler->set_pool({servers->usable, servers->resting}, pool->scheduler.get());
     pool->scheduler = scheduler;
   }
 }

@@ -4,7 +4,8 @@
 //
 //   VIPs      192.0.2.10, 2001:db8::10   without VRRP (lease slot 0), answered with the port's MAC
 //             192.0.2.20, 2001:db8::20   lease slot 1, with a virtual MAC
-//   services  web tcp/80 (rr), dns udp/53 (rr), api tcp/8080 (wrr, weights 5, 1, 1), on every VIP
+//   services  web tcp/80 (rr), dns udp/53 (rr), api tcp/8080 (wrr, weights 5, 1, 1), shop tcp/443
+//             and game udp/443 (mh, weights 3, 2, 1), on every VIP
 //   servers   10.0.0.11-13 and 2001:db8:a::11-13, of every service; server n has MAC 02:..:a<n>
 //   node      203.0.113.2, 2001:db8:f::2
 //
@@ -68,6 +69,9 @@ class TestNetwork : public ServerLoads {
     ConnectionLimits connections{.trusted = 1000, .untrusted = 500};
     PuntLimits punt;
     uint32_t answers_per_second = 1000;
+    uint64_t flow_hash_seed = 1;  // a secret of each process
+    // The order in which servers were configured: their indexes follow from it.
+    std::vector<int> configured{1, 2, 3};
   };
   explicit TestNetwork(Options options);
   TestNetwork() : TestNetwork(Options{}) {}
@@ -104,7 +108,8 @@ class TestNetwork : public ServerLoads {
   VirtualService& service(std::string_view name) { return *services_.at(std::string(name)); }
   // Of a service, by the server's number, one of each family.
   std::vector<ServerIndex> servers_of(std::string_view service, int number) const;
-  // The scheduler gets only those servers of both families that are named here.
+  // The scheduler gets only those servers of both families that are named here; the others are
+  // down.
   void use_servers(std::string_view service, const std::vector<int>& numbers);
   void set_neighbor(int server, NeighborState state);
   void set_neighbor(int server, const Neighbor& neighbor);
@@ -158,11 +163,14 @@ class TestNetwork : public ServerLoads {
 
   void add_service(const std::string& name, IpProtocol protocol, uint16_t port,
                    std::string_view scheduler, const std::vector<uint32_t>& weights);
+  [[nodiscard]] SchedulableServer schedulable(std::string_view service, int number,
+                                              ServerIndex server) const;
   Outcome look_at(const Packet& packet);
   [[nodiscard]] uint32_t hash_of_nic(const Frame& frame, bool& hashed) const;
 
   NeighborTable neighbors_{64};
   Steering steering_;
+  std::vector<int> configured_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<std::string, std::shared_ptr<VirtualService>> services_;
   std::map<std::string, std::vector<uint32_t>> weights_;
