@@ -38,7 +38,8 @@ std::string_view name_of(OnServerDown on_server_down);
 struct DaemonSettings {
   std::string dataplane_socket = "/run/ballast/dataplane.sock";
   std::string control_socket = "/run/ballast/ballastd.sock";
-  std::string control_socket_group;  // who may use ballastctl; empty: ballastd's own group
+  std::string control_socket_group;    // who may use ballastctl; empty: ballastd's own group
+  std::string script_user = "nobody";  // runs the programs that [[vrrp]] names
   LogLevel log_level = LogLevel::kInfo;
   Refuse on_no_service = Refuse::kAnswer;
 

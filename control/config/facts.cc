@@ -57,6 +57,7 @@ class Collector {
     add("control_socket", daemon.control_socket, usual.control_socket);
     add("control_socket_group", quote(daemon.control_socket_group),
         quote(usual.control_socket_group));
+    add("script_user", daemon.script_user, usual.script_user);
     add("log_level", name_of(daemon.log_level), name_of(usual.log_level));
     add("on_no_service", name_of(daemon.on_no_service), name_of(usual.on_no_service));
   }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config/account.h"
 #include "control/config/endpoint.h"
 #include "control/config/names.h"
 #include "control/config/read_vrrp.h"
@@ -30,6 +31,20 @@ void read_socket_path(TomlTable& table, std::string_view key, std::string& path)
     return;
   }
   path = *text;
+}
+
+void read_script_user(TomlTable& table, std::string& user) {
+  const auto name = table.string("script_user");
+  if (!name) {
+    return;
+  }
+  if (is_account_name(*name) && find_account(*name)) {
+    user = *name;
+    return;
+  }
+  table.error("script_user", fmt::format("script_user {} is not a user of this machine: write the "
+                                         "name of one, such as \"nobody\"",
+                                         quote(*name)));
 }
 
 void read_route(TomlTable table, InterfaceSettings& interface, InterfacePositions& positions) {
@@ -81,6 +96,7 @@ void read_daemon(TomlTable table, DaemonSettings& daemon) {
                               quote(*group)));
     }
   }
+  read_script_user(table, daemon.script_user);
   daemon.log_level = table.word("log_level", kLogLevels).value_or(daemon.log_level);
   daemon.on_no_service = table.word("on_no_service", kRefuse).value_or(daemon.on_no_service);
   table.finish();

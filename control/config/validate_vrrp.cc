@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config/account.h"
 #include "control/config/unusable_address.h"
 #include "control/config/validate_vrrp_group.h"
 #include "toml_reader/duration.h"
@@ -41,6 +42,7 @@ class VrrpValidator {
       check_combinations();
     }
     check_total();
+    check_script_user();
     validate_vrrp_groups(located_, report_);
     check_services();
   }
@@ -218,6 +220,29 @@ class VrrpValidator {
       report_.error({}, fmt::format("{} virtual routers are too many: at most {}; an instance with "
                                     "both families is two",
                                     routers_, kMostVirtualRouters));
+    }
+  }
+
+  // A script_user that the file names was looked up when it was read; the default only counts where
+  // a program is run.
+  void check_script_user() {
+    const std::string& user = located_.configuration.daemon.script_user;
+    for (size_t i = 0; i < located_.configuration.vrrp.size(); ++i) {
+      instance_ = &located_.configuration.vrrp[i];
+      const bool runs_programs =
+          !instance_->notify.empty() ||
+          std::any_of(instance_->tracks.begin(), instance_->tracks.end(),
+                      [](const auto& track) { return track.kind == VrrpTrack::Kind::kScript; });
+      if (!runs_programs) {
+        continue;
+      }
+      if (!find_account(user)) {
+        error(located_.vrrp[i].where,
+              fmt::format("its programs would run as \"{}\", which is not a user of this machine: "
+                          "name one in [daemon] as script_user",
+                          user));
+      }
+      return;  // once is enough
     }
   }
 

@@ -38,6 +38,7 @@ class Generator {
   Configuration configuration() {
     Configuration result;
     result.daemon.log_level = coin() ? LogLevel::kInfo : LogLevel::kDebug;
+    result.daemon.script_user = coin() ? "nobody" : "checks";
     result.daemon.on_no_service = coin() ? Refuse::kAnswer : Refuse::kDrop;
     for (const char* name : {"wan", "lan"}) {
       if (coin()) {
@@ -213,6 +214,7 @@ server = [{ address = "10.0.0.31" }]
 constexpr std::string_view kAfter = R"(
 [daemon]
 log_level = "debug"
+script_user = "daemon"
 [[service]]
 name = "web"
 listen = ["tcp/192.0.2.10:80", "tcp/192.0.2.11:80"]
@@ -230,7 +232,8 @@ server = [{ address = "10.0.0.41" }]
 TEST(Diff, ReadsAsAnOperatorWouldSayIt) {
   EXPECT_THAT(
       lines(diff(load(kBefore), load(kAfter))),
-      ElementsAre("~ daemon: log_level: info -> debug", R"(~ service "web": scheduler: rr -> wrr)",
+      ElementsAre("~ daemon: script_user: nobody -> daemon", "~ daemon: log_level: info -> debug",
+                  R"(~ service "web": scheduler: rr -> wrr)",
                   R"(~ service "web": check interval: 2s -> 5s)",
                   R"(- service "web": server 10.0.0.11 weight 1, check port 80)",
                   R"(~ service "web": server 10.0.0.12: weight: 1 -> 3)",

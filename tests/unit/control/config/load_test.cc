@@ -253,6 +253,11 @@ TEST(LoadConfiguration, SaysWhatIsWrongWithInterfacesVipsAndTheDaemon) {
       {"[daemon]\ncontrol_socket = '/run/ballast/dataplane.sock'", "same as dataplane_socket"},
       {"[daemon]\ncontrol_socket_group = 'a b'", "is not the name of a group"},
       {"[daemon]\ncontrol_socket_group = ''", "is not the name of a group"},
+      {"[daemon]\nscript_user = 'no-such-user'",
+       "b.toml:2:15: daemon: script_user \"no-such-user\" is not a user of this machine: write the "
+       "name of one, such as \"nobody\""},
+      {"[daemon]\nscript_user = 'a b'", "script_user \"a b\" is not a user of this machine"},
+      {"[daemon]\nscript_user = ''", "script_user \"\" is not a user of this machine"},
       {"[[daemon]]", "daemon must be a table"},
       {"[service]\nname = 'web'", "service must be an array of tables"},
       {"[[servce]]\nname = 'web'", "did you mean \"service\"?"},

@@ -10,6 +10,7 @@
 #include "control/config/diff.h"
 #include "control/config/facts.h"
 #include "control/config/load.h"
+#include "control/config/validate_vrrp.h"
 
 namespace ballast::control {
 namespace {
@@ -325,11 +326,10 @@ TEST(VrrpConfiguration, AsksAGroupForOneOpinion) {
   EXPECT_THAT(second({{"track", "[{ port = 'wan', weight = -5 }]"}}),
               ElementsAre(HasSubstr("port wan is tracked in another way by vrrp \"front\" in line "
                                     "7")));
-  EXPECT_THAT(errors_of(vrrp_with({{"name", "'all'"}}) +
-                        vrrp_with({{"name", "'back'"},
-                                   {"virtual_router_id", "52"},
-                                   {"addresses", "['192.0.2.11']"},
-                                   {"group", "'all'"}})),
+  EXPECT_THAT(errors_of(vrrp_with({{"name", "'all'"}}) + vrrp_with({{"name", "'back'"},
+                                                                    {"virtual_router_id", "52"},
+                                                                    {"addresses", "['192.0.2.11']"},
+                                                                    {"group", "'all'"}})),
               Contains(HasSubstr("group \"all\" has the name of an instance that is not in it")));
   EXPECT_THAT(accept(vrrp_with({{"group", "'all'"}})).warnings,
               Contains(HasSubstr("it is alone in group \"all\"")));
@@ -495,6 +495,45 @@ TEST(VrrpConfiguration, HasFactsThatSayAllOfIt) {
   EXPECT_EQ(apply_changes(facts_of(Configuration{}), changes),
             apply_changes(facts_of(configuration), {}));
   EXPECT_THAT(diff(configuration, configuration), IsEmpty());
+}
+
+// The default user is missing on few machines: told by hand what is read.
+TEST(VrrpPrograms, NeedAUserOfThisMachine) {
+  VrrpTrack script;
+  script.kind = VrrpTrack::Kind::kScript;
+  script.command = {"/bin/true"};
+  VrrpSettings quiet;
+  quiet.name = "quiet";
+  VrrpSettings tracks = quiet;
+  tracks.name = "tracks";
+  tracks.tracks = {script};
+  VrrpSettings notifies = quiet;
+  notifies.name = "notifies";
+  notifies.notify = {"/bin/true"};
+  const auto errors = [&](const std::vector<VrrpSettings>& instances, const std::string& user) {
+    LocatedConfiguration located;
+    located.configuration.daemon.script_user = user;
+    for (const VrrpSettings& instance : instances) {
+      located.configuration.vrrp.push_back(instance);
+      VrrpPositions positions;
+      positions.where = {7, 1};
+      positions.tracks.resize(instance.tracks.size());
+      positions.complete = false;
+      located.vrrp.push_back(positions);
+    }
+    TomlReport report("b.toml");
+    validate_vrrp(located, report);
+    LoadErrors found = report.errors();
+    std::erase_if(found, [](const auto& line) { return line.find("programs") == line.npos; });
+    return found;
+  };
+  EXPECT_THAT(errors({quiet, tracks, notifies}, "no-such-user"),
+              ElementsAre("b.toml:7:1: vrrp \"tracks\": its programs would run as "
+                          "\"no-such-user\", which is not a user of this machine: name one in "
+                          "[daemon] as script_user"));
+  EXPECT_THAT(errors({notifies}, "no-such-user"), testing::SizeIs(1));
+  EXPECT_THAT(errors({quiet}, "no-such-user"), IsEmpty());
+  EXPECT_THAT(errors({tracks, notifies}, "root"), IsEmpty());
 }
 
 }  // namespace
