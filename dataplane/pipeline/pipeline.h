@@ -15,8 +15,7 @@
 //   middle: after a move of the VIP, the new owner sends each segment where the former one sent it.
 //   - A segment with ACK and neither SYN nor RST opens an entry, as a SYN does: untrusted until the
 //     client goes on. A FIN opens one that is closing.
-//   - A RST of an unknown connection, and an ICMP error about one, are forwarded and leave no
-//   entry:
+//   - A RST of an unknown connection, and an ICMP error about one, are forwarded without an entry:
 //     the server must hear that its client is gone, or that its packets are too big.
 //   - A SYN with ACK, or a segment without ACK, is of no connection that a client could have.
 //   - Where the table has no room, packets are forwarded without an entry, and counted.
