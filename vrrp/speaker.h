@@ -33,7 +33,8 @@ class LeaseHolder {
 
   // From now until then by CLOCK_MONOTONIC; kNone: it ends now. What takes something back is in
   // force when this returns; what gives may wait for a sign of life of whoever obeys the leases.
-  virtual void set_lease(const RouterKey& router, LeaseMode mode, TimePoint until) = 0;
+  virtual void set_lease(TimePoint now, const RouterKey& router, LeaseMode mode,
+                         TimePoint until) = 0;
 
   // Why no lease can be held at present, in words, which is a fault of every group; empty: they
   // can. Asked at every event, and at least once per kPulse.

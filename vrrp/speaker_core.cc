@@ -161,7 +161,7 @@ void Speaker::Core::carry_out(Running& running, const Actions& actions) {
 }
 
 void Speaker::Core::act(Running&, const RouterKey& router, const SetLease& lease) {
-  lease_holder_.set_lease(router, lease.mode, lease.until);
+  lease_holder_.set_lease(clock_now(), router, lease.mode, lease.until);
 }
 
 void Speaker::Core::act(Running&, const RouterKey& router, const Announce&) {

@@ -57,12 +57,12 @@ void LeaseBook::set_places(Places places) {
   }
 }
 
-void LeaseBook::set_lease(const vrrp::RouterKey& router, LeaseMode mode, TimePoint until) {
+void LeaseBook::set_lease(TimePoint now, const vrrp::RouterKey& router, LeaseMode mode,
+                          TimePoint until) {
   const auto place = places_.find(router);
   if (place == places_.end()) {
     return;
   }
-  const TimePoint now = std::chrono::steady_clock::now();
   Wish& wish = wishes_[router];
   const bool less = takes_back(wish.mode, wish.until, mode, until);
   wish = {mode, until, false};

@@ -31,7 +31,7 @@ namespace ballast::control {
 class LeaseBook : public vrrp::LeaseHolder {
  public:
   static constexpr vrrp::Duration kWorkerPatience = std::chrono::milliseconds{500};
-  static constexpr vrrp::Duration kMainPatience = std::chrono::seconds{3};
+  static constexpr vrrp::Duration kMainPatience = std::chrono::seconds{5};
   static constexpr vrrp::Duration kTransmitPatience = std::chrono::milliseconds{500};
   static constexpr vrrp::Duration kTransmitRetry = std::chrono::seconds{10};
   // Below this a worker's age says more about the machine than about the worker.
@@ -58,7 +58,7 @@ class LeaseBook : public vrrp::LeaseHolder {
   // Routers that are gone hold nothing any more.
   void set_places(Places places);
 
-  void set_lease(const vrrp::RouterKey& router, vrrp::LeaseMode mode,
+  void set_lease(vrrp::TimePoint now, const vrrp::RouterKey& router, vrrp::LeaseMode mode,
                  vrrp::TimePoint until) override;
   std::string fault(vrrp::TimePoint now) override;
   // One round for all addresses of the router, now.

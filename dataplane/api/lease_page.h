@@ -28,8 +28,8 @@
 // Signs of life
 //   The times of CLOCK_MONOTONIC at which the dataplane's threads ran last: one that lies far back
 //   belongs to a thread that hangs.
-//   - main_alive_ns: every 5 ms, and not rarer than every 20 ms on a machine that has time for it,
-//     also while the main thread serves a long request; 5 s after it hangs no more.
+//   - main_alive_ns: every millisecond, but for what one request takes: a second or two when it is
+//     a very large one.
 //   - worker_alive_ns: when the worker's last turn began; one begins at least every millisecond,
 //     idle and asleep (for 50 us at a time) as well as loaded.
 //   - twin_transmitted, by port in the order of HelloAnswer: frames of the kernel twin that the

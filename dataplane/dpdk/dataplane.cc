@@ -91,7 +91,6 @@ Dataplane::Dataplane(DataplaneSettings settings, LeasePageMapping leases)
     : settings_(std::move(settings)),
       instance_id_(make_instance_id()),
       leases_(std::move(leases)),
-      pulse_(leases_.page().main_alive_ns),
       memory_(settings_.hugepages != HugepageMode::kNo),
       flow_hash_key_(random_value<FlowHashKey>()),
       steering_(random_value<RssKey>(), settings_.workers),
@@ -253,9 +252,7 @@ void Dataplane::run() {
   });
   loop_->repeat(loop_->millisecond, 1ms, [this] { every_millisecond(); });
   loop_->repeat(loop_->second, 1s, [this] { every_second(); });
-  pulse_.start();
   loop_->context.run();
-  pulse_.stop();
   stop_workers();
 }
 
@@ -268,7 +265,7 @@ Dataplane::~Dataplane() {
 }
 
 void Dataplane::every_millisecond() {
-  pulse_.came_round(monotonic_ns());
+  leases_.page().main_alive_ns.store(monotonic_ns(), std::memory_order_release);
   snapshots_->poll(SnapshotSlot::Clock::now());
   forward_neighbor_requests();
   step_listing();

@@ -21,7 +21,6 @@
 #include "dataplane/dpdk/connection_listing.h"
 #include "dataplane/dpdk/hugepage_memory.h"
 #include "dataplane/dpdk/kernel_silence.h"
-#include "dataplane/dpdk/main_pulse.h"
 #include "dataplane/dpdk/settings.h"
 #include "dataplane/dpdk/snapshot_slot.h"
 #include "dataplane/dpdk/worker.h"
@@ -103,7 +102,6 @@ class Dataplane : private api::RequestHandler {
   std::string instance_id_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   LeasePageMapping leases_;
-  MainPulse pulse_;
   HugepageMemory memory_;
   std::chrono::steady_clock::time_point published_at_;  // the present snapshot
   FlowHashKey flow_hash_key_;

@@ -50,7 +50,7 @@ void say(const std::string& line) {
 
 class Printer : public LeaseHolder {
  public:
-  void set_lease(const RouterKey&, LeaseMode mode, TimePoint) override {
+  void set_lease(TimePoint, const RouterKey&, LeaseMode mode, TimePoint) override {
     if (mode != mode_) {
       say(fmt::format("lease {}", to_string(mode)));
     }
