@@ -11,7 +11,6 @@ namespace ballast::control {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 TEST_F(Ballastctl, ListsVrrpWithAndWithoutTheWord) {
@@ -116,7 +115,7 @@ TEST_F(Ballastctl, ExitsWithOneWhenNobodyTakesTheAddresses) {
 class Restart : public Ballastctl {
  protected:
   // Answers as one that has run for `uptime`; `after` is called with the number of the question.
-  void answer_status(const char* version, uint64_t uptime, std::function<void(int)> after) {
+  void answer_status(const char* version, uint64_t uptime, const std::function<void(int)>& after) {
     handler_.on_status = [=, asked = 0](const Peer&, const api::StatusRequest&, auto done) mutable {
       api::StatusAnswer status;
       status.set_version(version);
