@@ -141,7 +141,7 @@ Capabilities Daemon::capabilities() const {
 
 // The configuration was accepted with a user that exists; if it does not any more, nobody does.
 ProgramUser Daemon::program_user() const {
-  const auto user = find_program_user("nobody");
+  const auto user = find_program_user(configuration_.daemon.script_user);
   if (!user) {
     spdlog::error("{}", user.error());
     return {};
