@@ -46,7 +46,7 @@ def arguments():
     parser.add_argument("--port", choices=["af_xdp", "af_packet"], default="af_xdp", help="the kind of ports")
     parser.add_argument("--repeat", type=int, default=1, help="each kind so often")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of preemption")
-    parser.add_argument("--keep-logs", metavar="FOLDER", help="copy logs and captures there when a row fails")
+    parser.add_argument("--keep-logs", metavar="FOLDER", help="copy logs and captures there, after each row")
     return parser.parse_args()
 
 
@@ -76,7 +76,7 @@ def main():
                 print(report.line(row), flush=True)
                 for note in row.get("notes", []):
                     print(f"    {note}", flush=True)
-                if faults and options.keep_logs:
+                if options.keep_logs:
                     pair.keep_logs(options.keep_logs, f"{row['kind']}-{row['repeat']}")
     except KeyboardInterrupt:
         print("interrupted: everything is taken down", flush=True)

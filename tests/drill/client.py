@@ -11,8 +11,8 @@ Four streams for each VIP, all from one thread, on absolute schedules:
   each byte compared.
 
 It writes "steady" when for a second every probe was answered and every download runs. At SIGTERM nothing new begins,
-what is under way ends, the longest download within `--grace` seconds; the report is then written, times by the
-monotonic clock.
+what is under way ends, each download within `--grace` seconds of when it should; the report is then written, times by
+the monotonic clock.
 """
 
 import argparse
@@ -314,13 +314,15 @@ class Client:
         while not self.is_stopping and now() - self.began < LONGEST_RUN_SECONDS:
             self.loop.turn()
         self.is_stopping, stopped = True, now()
-        while self.under_way() and now() - stopped < self.options.grace:
+        to_come = max((self.plan.length - each.received_bytes for each in self.downloads if each.ended is None), default=0)
+        grace = to_come / self.options.rate + self.options.grace
+        while self.under_way() and now() - stopped < grace:
             self.loop.turn()
         settled = now() + self.options.patience
         while now() < settled:
             self.loop.turn()
         for each in self.under_way():
-            each.finish(f"not over {self.options.grace} s after the end")
+            each.finish(f"not over {grace:.0f} s after the end")
         self.report(stopped)
 
     def report(self, stopped):
@@ -343,7 +345,7 @@ def main():
     parser.add_argument("--downloads", type=int, default=24)
     parser.add_argument("--download-seconds", type=float, default=10)
     parser.add_argument("--rate", type=int, default=20000)
-    parser.add_argument("--grace", type=float, default=30)
+    parser.add_argument("--grace", type=float, default=20)
     parser.add_argument("--content", help="the file that is downloaded")
     parser.add_argument("--report", required=True)
     resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))

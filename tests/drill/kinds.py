@@ -235,7 +235,7 @@ KINDS = {kind.name: kind for kind in (
          prepare=moved_away),
     Kind("planned_release", release, 3, "planned", "with preemption: ballastctl vrrp release brings them back",
          prepare=moved_away, preempt=True),
-    Kind("preemption", preemption, 5, "preemption", "a node that returns takes them back, each time", preempt=True),
+    Kind("preemption", preemption, 2.2, "preemption", "a node that returns takes them back, each time", preempt=True),
     Kind("restart_ballastd", restart, 6, "nothing_moves", "ballastctl restart on the active node"),
     Kind("reload", reload, 6, "nothing_moves", "reload of both: other weights, 1000 servers more"),
     Kind("busy", busy, 21, "busy", "8 busy loops on all cores for 20 s"),

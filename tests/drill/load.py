@@ -41,7 +41,7 @@ class ClientLoad:
         wait_until(steady, seconds, "a second in which the client lost nothing")
 
     def __exit__(self, kind, *_):
-        self.process.stop(seconds=2 if kind else 60)
+        self.process.stop(seconds=2 if kind else 150)
         if kind is None:
             self.result = Result(json.loads(self.report.read_text()))
 
