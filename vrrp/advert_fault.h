@@ -28,7 +28,8 @@ namespace ballast::vrrp {
   X(kFirstNotLinkLocal, "first_not_link_local", true, "the first IPv6 address is not link-local") \
   X(kIntervalZero, "interval_zero", true, "an advertisement interval of 0")                       \
   X(kIntervalMismatch, "interval_mismatch", true, "v2: another interval than is configured here") \
-  X(kIntervalDiffers, "interval_differs", false, "v3: another interval than is configured here")  \
+  X(kIntervalDiffers, "interval_differs", false,                                                  \
+    "v3: another interval than is configured here, for more adverts than a restart takes")        \
   X(kAddressListMismatch, "address_list_mismatch", true,                                          \
     "other addresses than are configured here (strict_addresses)")                                \
   X(kAddressListDiffers, "address_list_differs", false,                                           \

@@ -15,6 +15,10 @@ namespace {
 constexpr size_t kMaximumMessage = 9216;  // 255 IPv6 addresses and more
 constexpr size_t kMaximumPerTurn = 256;   // datagrams of one socket before timers are looked at
 
+// A router that is about to restart announces a longer interval, three times, and again when it is
+// asked: that is no disagreement.
+constexpr uint32_t kAdvertsOfARestart = 5;
+
 }  // namespace
 
 // A socket for every interface and family that a router needs, none for others. An interface that
@@ -118,7 +122,14 @@ void Speaker::Core::judge(Running& running, const RouterKey& key,
   }
   const AdvertJudgement judgement = judge_advert(
       datagram, router->settings(), running.group.settings().priority, router->own_address());
+  uint32_t& other_intervals = running.records[key].other_intervals;
+  const bool differs =
+      std::ranges::find(judgement.faults, AdvertFault::kIntervalDiffers) != judgement.faults.end();
+  other_intervals = differs ? other_intervals + 1 : 0;
   for (const AdvertFault what : judgement.faults) {
+    if (what == AdvertFault::kIntervalDiffers && other_intervals <= kAdvertsOfARestart) {
+      continue;
+    }
     fault(running, key, datagram.source, what,
           judgement.is_accepted ? describe_fault(what, judgement.read.advert, router->settings())
                                 : std::string(describe(what)));

@@ -64,6 +64,7 @@ class Speaker::Core {
   };
   struct RouterRecord {
     PeerTable peers;
+    uint32_t other_intervals = 0;  // adverts in a row with another interval than is configured here
     uint64_t send_errors = 0;
     int last_error = 0;
   };

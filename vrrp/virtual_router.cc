@@ -43,8 +43,7 @@ void VirtualRouter::start(TimePoint now, const std::string& reason, Actions& act
 }
 
 void VirtualRouter::adopt(TimePoint now, Actions& actions) {
-  become_active(now, "it was active before a planned restart, and its lease has not ended",
-                actions);
+  become_active(now, "it was active before a restart, and its lease has not ended", actions);
   set_lease(LeaseMode::kFull, now + lease_duration(announced_interval_), actions);
   announcements_.resume(now);
   send_advert(now, actions);
