@@ -38,6 +38,7 @@ class Child {
     become_ordinary();
     check_path();
     arrange_descriptors();
+    limit_descriptors();
     drop_powers();
     allow_signals();
     // execve() takes no const for C's sake, and changes nothing.
@@ -83,11 +84,6 @@ class Child {
     if (const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); file >= 0) {
       [[maybe_unused]] const ssize_t ignored = write(file, "0", 1);
       close(file);
-    }
-    rlimit open_files{};
-    if (getrlimit(RLIMIT_NOFILE, &open_files) == 0) {
-      open_files.rlim_cur = std::min(kOpenFiles, open_files.rlim_max);
-      setrlimit(RLIMIT_NOFILE, &open_files);
     }
     umask(S_IWGRP | S_IWOTH);
     [[maybe_unused]] const int ignored = chdir("/");
@@ -193,6 +189,15 @@ class Child {
     report_ = kReportNumber;
     if (syscall(SYS_close_range, kFirstFree, ~0U, 0) != 0) {
       fail("close_range");
+    }
+  }
+
+  // When ballastd's own are closed, which may be more.
+  static void limit_descriptors() {
+    rlimit open_files{};
+    if (getrlimit(RLIMIT_NOFILE, &open_files) == 0) {
+      open_files.rlim_cur = std::min(kOpenFiles, open_files.rlim_max);
+      setrlimit(RLIMIT_NOFILE, &open_files);
     }
   }
 

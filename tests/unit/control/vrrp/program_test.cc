@@ -1,12 +1,18 @@
 #include "control/vrrp/program.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <sstream>
 #include <utility>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tests/unit/control/vrrp/program_fixture.h"
@@ -99,12 +105,15 @@ TEST_F(ProgramRun, TellsThatThereAreNoDescriptorsLeft) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const ProgramRequest wanted = request({script("it", "exit 0")});
+  end_of(wanted);  // the loop has opened its own by now
+  const int next = ::dup(0);
+  ASSERT_GE(next, 0);
+  ::close(next);
   std::optional<ProgramEnd> end;
-  for (rlim_t more = 0; more < 6 && !(end && end->is_good()); ++more) {
+  for (rlim_t more = 0; more < 12 && !(end && end->is_good()); ++more) {
     end.reset();
-    // The directory that counts them is one of them.
     rlimit few = before;
-    few.rlim_cur = open_descriptors() - 1 + more;
+    few.rlim_cur = static_cast<rlim_t>(next) + more;
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
     const Program program = run_program(loop_, wanted, [&](const ProgramEnd& what) { end = what; });
     EXPECT_TRUE(run_until([&] { return end.has_value(); }));
@@ -115,6 +124,25 @@ TEST_F(ProgramRun, TellsThatThereAreNoDescriptorsLeft) {
   }
   EXPECT_TRUE(end && end->is_good());
   EXPECT_THAT(children(), IsEmpty());
+}
+
+TEST_F(ProgramRun, IsStartedWhenBallastdHasMoreOpenThanAProgramMayHave) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit many = before;
+  many.rlim_cur = std::min<rlim_t>(4096, many.rlim_max);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &many), 0);
+  std::vector<int> open;
+  for (int i = 0; i < 2000; ++i) {
+    open.push_back(::fcntl(0, F_DUPFD_CLOEXEC, 4));
+  }
+  const ProgramEnd end = end_of("ulimit -Sn; ls /proc/self/fd | wc -l");
+  for (const int descriptor : open) {
+    ::close(descriptor);
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(open.back() > 1024, true);
+  EXPECT_EQ(end.to_string(), "exit 0: 1024");
 }
 
 TEST_F(ProgramRun, GivesArgumentsAsTheyAreWithoutAShell) {
@@ -196,8 +224,11 @@ TEST_F(ProgramRun, RunsAsNobodyWithoutAnyCapability) {
   if (!is_root()) {
     GTEST_SKIP() << "only root may become another user";
   }
+  const gid_t other = 1234;
+  ASSERT_EQ(::setgroups(1, &other), 0);  // ballastd's own are not the program's
   const auto lines = told_by(
       "id -u; id -g; id -G; grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs):' /proc/self/status");
+  ASSERT_EQ(::setgroups(0, nullptr), 0);
   EXPECT_THAT(lines, ElementsAre("65534", "65534", "65534", "CapInh:\t0000000000000000",
                                  "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
                                  "CapAmb:\t0000000000000000", "NoNewPrivs:\t1"));
@@ -210,7 +241,26 @@ TEST_F(ProgramRun, EmptiesTheBoundingSetWhereItMay) {
   EXPECT_THAT(told_by("grep CapBnd /proc/self/status"), ElementsAre("CapBnd:\t0000000000000000"));
 }
 
+// Takes CAP_SETPCAP from this thread, as the unit does: the bounding set stays then.
+class WithoutSetpcap {
+ public:
+  WithoutSetpcap() {
+    EXPECT_EQ(::syscall(SYS_capget, &header_, before_.data()), 0);
+    auto fewer = before_;
+    fewer[CAP_TO_INDEX(CAP_SETPCAP)].effective &= ~CAP_TO_MASK(CAP_SETPCAP);
+    EXPECT_EQ(::syscall(SYS_capset, &header_, fewer.data()), 0);
+  }
+  WithoutSetpcap(const WithoutSetpcap&) = delete;
+  WithoutSetpcap& operator=(const WithoutSetpcap&) = delete;
+  ~WithoutSetpcap() { ::syscall(SYS_capset, &header_, before_.data()); }
+
+ private:
+  __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> before_{};
+};
+
 TEST_F(ProgramRun, HasNoCapabilityEvenAsBallastdsOwnUser) {
+  const WithoutSetpcap without;
   ProgramRequest wanted = request({});
   wanted.user.can_become = false;
   share("told");
@@ -224,7 +274,8 @@ TEST_F(ProgramRun, HasNoCapabilityEvenAsBallastdsOwnUser) {
 
 TEST_F(ProgramRun, HasNothingOfBallastdsEnvironmentAndDescriptors) {
   ::setenv("BALLAST_SECRET", "1", 1);
-  const int inherited = ::dup(0);  // without close-on-exec
+  const int inherited = ::fcntl(0, F_DUPFD, 50);  // without close-on-exec
+  ASSERT_GE(inherited, 0);
   ProgramRequest wanted = request(
       {script("it", "{ env; pwd; umask; ls /proc/self/fd; cat; ulimit -Sn; } > " + path("told"))});
   wanted.environment = {"BALLAST_TIME=now", "ODD=a b\nc"};
@@ -303,11 +354,12 @@ TEST_F(ProgramRun, RefusesToRunAsRootWhatOthersMayChange) {
   if (!is_root()) {
     GTEST_SKIP() << "only root runs programs as root";
   }
-  ProgramRequest wanted = request({script("it", "exit 0", 0777)});
+  ProgramRequest wanted = request({script("it", "echo > " + path("ran"), 0777)});
   wanted.user = find_program_user("root").value();
   EXPECT_EQ(end_of(wanted).to_string(),
             "cannot be started: " + path("it") +
                 " can be changed by others than root, and it would run as root");
+  EXPECT_FALSE(std::filesystem::exists(path("ran")));
   wanted.command = {script("own", "exit 0", 0755)};
   EXPECT_EQ(end_of(wanted).to_string(), "exit 0");
 }
