@@ -12,7 +12,7 @@ from typing import Callable
 
 from lab import VIP4, VIP6, wait_until
 
-from .network import CONTROL, DATAPLANE, INSTANCE, PROGRAMS
+from .network import ASK_SECONDS, CONTROL, DATAPLANE, INSTANCE, PROGRAMS
 
 ROUNDS = 20
 AFTERWARDS = 1.5  # of load, when all should be well
@@ -108,7 +108,7 @@ def reboot(scene):
         node.start()
     scene.pair.wait_for_service(scene.settings.vips)
     wait_until(lambda: sorted(node.state() for node in scene.pair.nodes) == ["ACTIVE", "BACKUP"], 15,
-               "one active node and one backup")
+               "one active node and one backup", ASK_SECONDS)
     scene.hold()
 
 
@@ -148,12 +148,12 @@ def preemption(scene):
         scene.expect(scene.lb1, "ACTIVE")
         time.sleep(0.7)
         scene.windows.append((begin, time.monotonic()))
-        wait_until(lambda: scene.lb2.state() == "BACKUP", 5, "lb2 to be BACKUP")
+        scene.expect(scene.lb2, "BACKUP")
 
 
 def restart(scene):
     scene.lb1.ctl("restart")
-    wait_until(lambda: int(scene.lb1.ctl_json("status").get("uptimeSeconds", 99)) < 2, 10, "a new ballastd")
+    wait_until(lambda: int(scene.lb1.ctl_json("status").get("uptimeSeconds", 99)) < 2, 10, "a new ballastd", ASK_SECONDS)
     scene.hold()
     scene.expect(scene.lb1, "ACTIVE")
 

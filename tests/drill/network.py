@@ -29,6 +29,7 @@ ASKER_MAC = "02:00:00:00:00:77"  # see ask.py
 DATAPLANE, CONTROL = "ballast-dataplane", "ballastd"
 PROGRAMS = (DATAPLANE, CONTROL)
 FILE_BYTES = 16 << 20  # of the long downloads
+ASK_SECONDS = 0.15  # between two runs of ballastctl, which take from the machine what is to be measured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +132,7 @@ track = [{{ port = "wan" }}, {{ port = "lan" }}, {{ service = "web" }}]
     def start(self, programs=PROGRAMS):
         self.launch(programs)
         for program in programs:
-            wait_until(lambda: self._is_ready(program), 20, f"{program} of {self.name}")  # noqa: B023
+            wait_until(lambda: self._is_ready(program), 20, f"{program} of {self.name}", ASK_SECONDS)  # noqa: B023
 
     def _is_ready(self, program):
         process = self.process(program)
@@ -186,7 +187,7 @@ track = [{{ port = "wan" }}, {{ port = "lan" }}, {{ service = "web" }}]
 
     def wait_for_state(self, state, seconds=15.0):
         try:
-            wait_until(lambda: self.state() == state, seconds, f"{self.name} to be {state}")
+            wait_until(lambda: self.state() == state, seconds, f"{self.name} to be {state}", ASK_SECONDS)
         except TimeoutError as problem:
             raise TimeoutError(f"{problem}: {self.ctl('vrrp', 'show', INSTANCE, check=False).stdout}") from None
 
@@ -196,7 +197,8 @@ track = [{{ port = "wan" }}, {{ port = "lan" }}, {{ service = "web" }}]
 
     def wait_healthy(self, seconds=15.0):
         wanted = len(self.lab.server_names) * len(self.settings.families)
-        wait_until(lambda: self.healthy_servers() == wanted, seconds, f"{wanted} healthy servers at {self.name}")
+        wait_until(lambda: self.healthy_servers() == wanted, seconds, f"{wanted} healthy servers at {self.name}",
+                   ASK_SECONDS)
 
 
 class Pair(Lab):

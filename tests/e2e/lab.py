@@ -41,8 +41,8 @@ def run(*command, check=True, timeout=60, **options):
     return done
 
 
-def wait_until(condition, seconds=10.0, what="condition"):
-    """The first true value of condition(); an error after `seconds`."""
+def wait_until(condition, seconds=10.0, what="condition", pause=0.02):
+    """The first true value of condition(), which is asked every `pause` seconds; an error after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -50,7 +50,7 @@ def wait_until(condition, seconds=10.0, what="condition"):
             return value
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def figure(**values):
