@@ -171,20 +171,45 @@ void VrrpPart::give_away(std::function<void()> done) {
       if (!course->is_alone) {
         return say_stop(done);
       }
-      // Whoever starts ballastd again within this time finds everything as it was.
-      prepare_restart([this, done](std::optional<milliseconds> time) {
-        if (time) {
-          spdlog::info("vrrp: the addresses are held for {} ms more", time->count());
-          abandon();
-        }
-        done();
+      // Programs first: whoever starts ballastd again within the time that is left afterwards finds
+      // everything as it was.
+      fetch_status([this, done](const vrrp::SpeakerStatus& status) {
+        tell_stop(status);
+        when_told([this, done] { hold_on(done); });
       });
     });
   }
 }
 
+// No other node has the addresses: they stay here until their leases end.
+void VrrpPart::hold_on(const std::function<void()>& done) {
+  prepare_restart([this, done](std::optional<milliseconds> time) {
+    if (time) {
+      spdlog::info("vrrp: the addresses are held for {} ms more", time->count());
+      abandon();
+    }
+    done();
+  });
+}
+
 // The states of the end are told to notify programs.
 void VrrpPart::say_stop(const std::function<void()>& done) {
+  speaker_->stop("ballastd ends");
+  // Behind the transitions.
+  fetch_status([this, done](const vrrp::SpeakerStatus&) { when_told(done); });
+}
+
+// Of an end that changes no state: the leases go on.
+void VrrpPart::tell_stop(const vrrp::SpeakerStatus& status) {
+  for (const VrrpSettings& instance : configuration_.vrrp) {
+    if (const vrrp::GroupStatus* group = find(status, group_of(instance))) {
+      tell(instance, vrrp::State::kInitialize, group->priority, "ballastd ends");
+    }
+  }
+}
+
+// Once programs know all that there was to be told, or have taken too long for it.
+void VrrpPart::when_told(const std::function<void()>& done) {
   const auto once = std::make_shared<std::function<void()>>(done);
   const auto finish = [once] {
     if (const auto call = std::exchange(*once, {})) {
@@ -197,10 +222,7 @@ void VrrpPart::say_stop(const std::function<void()>& done) {
       finish();
     }
   });
-  speaker_->stop("ballastd ends");
-  // Behind the transitions.
-  fetch_status(
-      [this, finish](const vrrp::SpeakerStatus&) { notifier_.when_told([finish] { finish(); }); });
+  notifier_.when_told([finish] { finish(); });
 }
 
 }  // namespace ballast::control

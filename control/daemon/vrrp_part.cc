@@ -306,22 +306,24 @@ void VrrpPart::on_transition(const std::string& group, const vrrp::RouterKey& ro
               index(router.family), to_string(transition.from), to_string(transition.to),
               index(transition.priority), transition.reason);
   router_states_[router] = transition.to;
-  const VrrpSettings* instance = instance_of(router);
-  if (instance == nullptr) {
-    return;
+  if (const VrrpSettings* instance = instance_of(router)) {
+    tell(*instance, state_of(*instance), transition.priority, transition.reason);
   }
-  const vrrp::State state = state_of(*instance);
-  vrrp::State& told = told_states_[instance->name];
+}
+
+void VrrpPart::tell(const VrrpSettings& instance, vrrp::State state, vrrp::Priority priority,
+                    const std::string& reason) {
+  vrrp::State& told = told_states_[instance.name];
   if (state == told) {
     return;
   }
-  notifier_.notify(instance->notify, {.of = Notification::Of::kInstance,
-                                      .name = instance->name,
-                                      .from = std::exchange(told, state),
-                                      .to = state,
-                                      .priority = transition.priority,
-                                      .reason = transition.reason,
-                                      .at = std::chrono::system_clock::now()});
+  notifier_.notify(instance.notify, {.of = Notification::Of::kInstance,
+                                     .name = instance.name,
+                                     .from = std::exchange(told, state),
+                                     .to = state,
+                                     .priority = priority,
+                                     .reason = reason,
+                                     .at = std::chrono::system_clock::now()});
 }
 
 }  // namespace ballast::control

@@ -115,6 +115,9 @@ class VrrpPart {
   [[nodiscard]] std::set<std::string> groups_with_leases() const;
   void on_transition(const std::string& group, const vrrp::RouterKey& router,
                      const vrrp::Transition& transition);
+  // Notifies the instance's program, if that is another state than the one that it knows.
+  void tell(const VrrpSettings& instance, vrrp::State state, vrrp::Priority priority,
+            const std::string& reason);
   [[nodiscard]] const VrrpSettings* instance_of(const vrrp::RouterKey& router) const;
   [[nodiscard]] vrrp::State state_of(const VrrpSettings& instance) const;
 
@@ -138,7 +141,10 @@ class VrrpPart {
   // --- moves (vrrp_moves.cc)
   void watch_move(const std::string& group, vrrp::TimePoint since,
                   const std::function<void(const Moved&)>& done);
+  void hold_on(const std::function<void()>& done);
   void say_stop(const std::function<void()>& done);
+  void tell_stop(const vrrp::SpeakerStatus& status);
+  void when_told(const std::function<void()>& done);
 
   boost::asio::io_context& loop_;
   const Configuration& configuration_;
