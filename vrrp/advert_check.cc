@@ -1,6 +1,7 @@
 #include "vrrp/advert_check.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -57,6 +58,49 @@ std::optional<AdvertFault> fault_of_content(const ReadAdvert& read,
   return std::nullopt;
 }
 
+std::vector<IpAddress> without(const std::vector<IpAddress>& addresses,
+                               const std::vector<IpAddress>& others) {
+  std::vector<IpAddress> rest;
+  std::ranges::copy_if(addresses, std::back_inserter(rest), [&others](const IpAddress& address) {
+    return std::ranges::find(others, address) == others.end();
+  });
+  return rest;
+}
+
+// The first few: a list may have 255.
+std::string in_words(const std::vector<IpAddress>& addresses) {
+  constexpr size_t kMostNamed = 4;
+  std::string text;
+  for (size_t i = 0; i < std::min(addresses.size(), kMostNamed); ++i) {
+    text += (i == 0 ? "" : ", ") + addresses[i].to_string();
+  }
+  return addresses.size() <= kMostNamed
+             ? text
+             : fmt::format("{} and {} more", text, addresses.size() - kMostNamed);
+}
+
+// Link-local ones do not tell whose router it is: they are made from the id by convention.
+bool has_only_link_local(const std::vector<IpAddress>& addresses) {
+  return std::ranges::all_of(
+      addresses, [](const IpAddress& each) { return each.is_v6() && each.is_link_local(); });
+}
+
+std::string describe_lists(const std::vector<IpAddress>& theirs, const RouterSettings& ours) {
+  const std::vector<IpAddress> more = without(theirs, ours.addresses);
+  const std::vector<IpAddress> less = without(ours.addresses, theirs);
+  if (!has_only_link_local(more) && has_only_link_local(without(theirs, more))) {
+    return fmt::format(
+        "none of its addresses is configured here: {}: does somebody else use virtual router id "
+        "{}?",
+        in_words(more), index(ours.key.id));
+  }
+  std::string text = "its addresses differ:";
+  text += more.empty() ? "" : fmt::format(" it has {}, not configured here", in_words(more));
+  text += more.empty() || less.empty() ? "" : ";";
+  text += less.empty() ? "" : fmt::format(" it has not {}", in_words(less));
+  return text;
+}
+
 }  // namespace
 
 bool has_good_ttl(const Datagram& datagram, const RouterSettings& settings) {
@@ -109,13 +153,9 @@ std::string describe_fault(AdvertFault fault, const Advert& theirs, const Router
     case AdvertFault::kIntervalMismatch:
       return fmt::format("its interval is {}, here it is {}", to_text(theirs.interval),
                          to_text(ours.advert_interval));
-    case AdvertFault::kAddressListDiffers: {
-      std::string list;
-      for (const IpAddress& address : theirs.addresses) {
-        list += (list.empty() ? "" : ", ") + address.to_string();
-      }
-      return fmt::format("its addresses differ from those configured here: {}", list);
-    }
+    case AdvertFault::kAddressListDiffers:
+    case AdvertFault::kAddressListMismatch:
+      return describe_lists(theirs.addresses, ours);
     default:
       return std::string(describe(fault));
   }
