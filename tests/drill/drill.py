@@ -32,7 +32,8 @@ def _ballast(pair, kind, settings, scene, repeat, downloads):
         time.sleep(LEAD - 1)
         begin = time.monotonic()
         kind.fault(scene)
-    return report.make_row(kind, scene, repeat, load.result.since(begin), watch)
+    row = report.make_row(kind, scene, repeat, load.result.since(begin), watch)
+    return {**row, "largest_lateness_ms": report.largest_lateness(pair.nodes)}
 
 
 def _keepalived(pair, kind, settings, repeat):

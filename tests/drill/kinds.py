@@ -239,7 +239,7 @@ KINDS = {kind.name: kind for kind in (
     Kind("restart_ballastd", restart, 6, "nothing_moves", "ballastctl restart on the active node"),
     Kind("reload", reload, 6, "nothing_moves", "reload of both: other weights, 1000 servers more"),
     Kind("busy", busy, 21, "busy", "8 busy loops on all cores for 20 s"),
-    Kind("busy_10ms", busy, 21, "busy", "the same with adverts every 10 ms", interval_ms=10),
+    Kind("busy_10ms", busy, 21, "busy_10ms", "the same with adverts every 10 ms", interval_ms=10),
     Kind("keepalived_link_down", keepalived_cut, 3, "keepalived", "keepalived: the cable is cut", keepalived=True),
     Kind("keepalived_sigterm", keepalived_stop, 3, "keepalived", "keepalived: the active one is stopped",
          keepalived=True),

@@ -151,10 +151,12 @@ track = [{{ port = "wan" }}, {{ port = "lan" }}, {{ service = "web" }}]
                     raise RuntimeError(f"{program} of {self.name}: exit {code} after SIGTERM")
 
     def kill(self, programs):
+        """All at once, as near as may be."""
         for program in programs:
+            self.process(program).ended_by_us = True
             os.kill(self.process(program).pid, signal.SIGKILL)
         for program in programs:
-            self.process(program).stop(signal.SIGKILL)
+            self.process(program).popen.wait()
 
     def signal(self, programs, number):
         for program in programs:

@@ -25,7 +25,7 @@ EVERYDAY = ("planned_failover", "kill_dataplane", "freeze_ballastd", "preemption
 REST = [name for name in KINDS if name not in EVERYDAY]
 # How fast it is belongs to ./dev drill, on a machine with nothing else to do; also whether a busy one keeps its time.
 LENIENT = {"outage_ms": 2000}
-NOT_HERE = {"busy": ("moves",), "busy_10ms": ("moves",)}
+NOT_HERE = {"busy": ("moves",)}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def bare_nodes(pair):
     """The kernel of each node on its cable, in place of the daemons."""
     pair.stop_nodes()
     for node in pair.nodes:
-        pair.ip(node.name, "link", "set", "dev", "eth1", "xdp", "off")
+        node.forget_everything()
         pair.ip(node.name, "addr", "add", f"10.9.0.{node.host + 200}/24", "dev", "eth1")
     assert lost(pair, "lb1", 222) == lost(pair, "lb2", 221) == lost(pair, "lb1", 1) == 0
     yield pair
@@ -87,7 +87,7 @@ def bare_nodes(pair):
         pair.ip(node.name, "addr", "flush", "dev", "eth1")
 
 
-def test_measuring_network_a_partition_is_between_the_nodes_only(bare_nodes):
+def test_network_a_partition_is_between_the_nodes_only(bare_nodes):
     pair = bare_nodes
     pair.lose_between_nodes()
     assert lost(pair, "lb1", 222, 10) == lost(pair, "lb2", 221, 10) == 100
@@ -96,14 +96,14 @@ def test_measuring_network_a_partition_is_between_the_nodes_only(bare_nodes):
     assert lost(pair, "lb1", 222) == 0
 
 
-def test_measuring_network_loss_is_between_the_nodes_only(bare_nodes):
+def test_network_loss_is_between_the_nodes_only(bare_nodes):
     pair = bare_nodes
     pair.lose_between_nodes("numgen random mod 100 < 20")
     assert 26 < lost(pair, "lb1", 222, 1000) < 46  # there and back: 36
     assert lost(pair, "lb1", 1) == 0
 
 
-def test_measuring_network_a_cut_is_a_carrier_that_goes(bare_nodes):
+def test_network_a_cut_is_a_carrier_that_goes(bare_nodes):
     pair = bare_nodes
     pair.cut("lb1", "wan")
     assert "NO-CARRIER" in pair.ip("lb1", "link", "show", "eth1").stdout
