@@ -29,6 +29,9 @@ struct RouterSettings {
   // Discard adverts with other addresses than these, as RFC 3768 section 7.1 does unless the
   // sender is the owner. It makes two active routers while an operator edits: off by default.
   bool strict_addresses = false;
+  // False: the addresses are answered for with the port's own MAC, and adverts come from it. What
+  // the state machine does with it: receive_in_active.
+  bool virtual_mac = true;
 
   friend bool operator==(const RouterSettings&, const RouterSettings&) = default;
 };

@@ -121,6 +121,7 @@ bool VirtualRouter::loses_to(TimePoint now, const Advert& advert, const IpAddres
 void VirtualRouter::receive_in_active(TimePoint now, const Advert& advert, const IpAddress& source,
                                       Actions& actions) {
   if (advert.priority == kReleasing) {
+    announce_again(now);  // it may have been active as well
     answer(now, actions);
     return;
   }
@@ -137,6 +138,12 @@ void VirtualRouter::receive_in_active(TimePoint now, const Advert& advert, const
                         index(advert.priority), index(terms_.priority))
           : fmt::format("{} is active with the same priority {} and the greater address",
                         source.to_string(), index(advert.priority));
+  if (!settings_.virtual_mac) {
+    // Who has learnt this node's MAC goes on with it until the winner announces, and the winner may
+    // not know that there were two. With a virtual MAC its adverts say enough, and one more from
+    // here would take the switches back.
+    send_advert(now, actions);
+  }
   leave_active();
   set_lease(LeaseMode::kNone, now, actions);
   end_both_active("this router yields", actions);
@@ -156,7 +163,14 @@ void VirtualRouter::note_rival(TimePoint now, const Advert& advert, const IpAddr
                                           source.to_string(), index(advert.priority),
                                           index(terms_.priority))});
   }
-  announcements_.again(now);
+  announce_again(now);
+}
+
+// Not while it is still preempting: the announcements of that are to come.
+void VirtualRouter::announce_again(TimePoint now) {
+  if (full_at_ == kNever || now >= full_at_) {
+    announcements_.again(now);
+  }
 }
 
 void VirtualRouter::end_both_active(const std::string& how, Actions& actions) {

@@ -15,6 +15,7 @@ vrrp::RouterSettings router_settings(const VrrpSettings& instance, const vrrp::R
   router.checksum = instance.checksum;
   router.minimum_ttl = instance.minimum_ttl;
   router.strict_addresses = instance.strict_addresses;
+  router.virtual_mac = instance.virtual_mac;
   for (const IpAddress& peer : instance.unicast_peers) {
     if (peer.family() == key.family) {
       router.unicast_peers.push_back(peer);

@@ -1,5 +1,7 @@
 // One test per sentence of RFC 9568 section 6.4 (RFC 3768 section 6.4), by its state and event, and
 // of what operators and failures have taught.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -391,6 +393,32 @@ TEST(VrrpBothActive, AnEpisodeHeardOnceLastsAMillisecond) {
   router.hears(1001, 50);
   router.run_until(5000);
   EXPECT_EQ(router.router().statistics().both_active.total, ms(1));
+}
+
+// Hosts that have learnt the loser's own MAC must learn anew, and only the winner can tell them.
+TEST(VrrpBothActive, WithoutAVirtualMacTheLoserLetsTheWinnerKnowThatThereWereTwo) {
+  const auto loser_says = [](bool virtual_mac) {
+    OneRouter router = active_router(Priority{100});
+    GroupSettings settings = router.group.settings();
+    settings.routers.front().virtual_mac = virtual_mac;
+    router.with(600, [&settings](RouterGroup& group, TimePoint now, Actions& actions) {
+      group.set_settings(now, settings, {{settings.routers[0].key, node_address(5, Family::kIpv4)}},
+                         actions);
+    });
+    router.run_until(1000);
+    return router.hears(1001, 150);
+  };
+  EXPECT_THAT(loser_says(false),
+              ElementsAre("lease full 1241", "advert 100", "lease none", "ACTIVE -> BACKUP"));
+  EXPECT_THAT(loser_says(true), ElementsAre("lease none", "ACTIVE -> BACKUP"));
+}
+
+TEST(VrrpBothActive, AReleaseThatAnActiveRouterHearsMayBeOfOneThatWasActiveToo) {
+  OneRouter router = active();
+  router.run_until(3000);
+  router.hears(3001, 0);
+  const std::vector<std::string> done = router.run_until(3050);
+  EXPECT_EQ(std::ranges::count(done, "announce"), 2);  // at +5 and +20 ms
 }
 
 // ---- freezes ----
