@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "vrrp/advert_check.h"
+
 namespace ballast::control {
 namespace {
 
@@ -139,6 +141,20 @@ void fill_router(const VrrpView& view, const RouterName& name, api::VrrpRouter& 
   fill_faults(status->faults, view.now, [&out] { return out.add_faults(); });
 }
 
+// With what differs where the peer's last advert, which counted, says it; else the rule's words.
+std::string describe(AdvertFault fault, const vrrp::FaultCount& counted,
+                     const vrrp::RouterStatus& router, const VrrpView& view) {
+  const auto peer = std::ranges::find(router.peers, counted.last_offender, &vrrp::Peer::source);
+  if (!view.group_settings || vrrp::is_discarded(fault) || peer == router.peers.end() ||
+      !peer->last) {
+    return std::string(vrrp::describe(fault));
+  }
+  const auto& routers = view.group_settings->routers;
+  const auto settings = std::ranges::find(routers, router.key, &vrrp::RouterSettings::key);
+  return settings == routers.end() ? std::string(vrrp::describe(fault))
+                                   : vrrp::describe_fault(fault, *peer->last, *settings);
+}
+
 // In words, each with who and which family.
 std::vector<std::string> disagreements(const VrrpView& view) {
   std::vector<std::string> texts;
@@ -151,8 +167,8 @@ std::vector<std::string> disagreements(const VrrpView& view) {
       const vrrp::FaultCount& counted = status->faults[static_cast<size_t>(fault)];
       if (counted.count != 0 && view.now - counted.last < kRecently) {
         texts.push_back(fmt::format(
-            "{}: {} ({}; {})", counted.last_offender.to_string(), vrrp::describe(fault),
-            vrrp::name_of(fault),
+            "{}: {} ({}; {})", counted.last_offender.to_string(),
+            describe(fault, counted, *status, view), vrrp::name_of(fault),
             vrrp::is_discarded(fault) ? "its adverts are discarded" : "its adverts count"));
       }
     }

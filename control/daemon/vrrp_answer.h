@@ -1,6 +1,7 @@
 // What the speaker knows of its routers, as the API says it. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct VrrpView {
   const vrrp::GroupStatus* group = nullptr;
   const vrrp::Tracking* tracking = nullptr;
   std::vector<std::string> faults;
+  std::optional<vrrp::GroupSettings> group_settings;  // as the speaker has them
+  std::vector<vrrp::TrackSettings> group_tracks;
   vrrp::TimePoint now;
 };
 

@@ -51,6 +51,8 @@ void VrrpPart::each_view(const vrrp::SpeakerStatus& status, const Use& use) cons
                   .group = nullptr,
                   .tracking = nullptr,
                   .faults = {},
+                  .group_settings = {},
+                  .group_tracks = {},
                   .now = std::chrono::steady_clock::now()};
     if (const netlink::Link* link = kernel_.state().link_named(settings.interface)) {
       view.interface_index = link->index;
@@ -59,10 +61,15 @@ void VrrpPart::each_view(const vrrp::SpeakerStatus& status, const Use& use) cons
       view.tracking = known->second.tracking.get();
       view.faults = known->second.condition.faults;
     }
+    const auto group = find_group(settings.name);
+    if (group) {
+      view.group_settings = group_settings(*group, kernel_.state());
+      view.group_tracks = track_settings(*group);
+    }
     const auto found = std::ranges::find(status.groups, name, &vrrp::GroupStatus::name);
     if (found != status.groups.end()) {
       view.group = &*found;
-    } else if (const auto group = find_group(settings.name)) {
+    } else if (group) {
       view.faults = {interface_fault(*group)};
     }
     use(view);
