@@ -18,6 +18,14 @@
 namespace ballast::control {
 
 class ProgramTest : public testing::Test {
+ public:
+  ProgramTest(const ProgramTest&) = delete;
+  ProgramTest& operator=(const ProgramTest&) = delete;
+  ~ProgramTest() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
  protected:
   ProgramTest() {
     std::string name = testing::TempDir() + "ballast-program-XXXXXX";
@@ -26,16 +34,11 @@ class ProgramTest : public testing::Test {
     // Programs run as another user.
     std::filesystem::permissions(folder_, std::filesystem::perms(0755));
   }
-  ~ProgramTest() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
 
   [[nodiscard]] std::string path(const std::string& name) const { return folder_ / name; }
 
   // A shell script; returns its path.
-  std::string script(const std::string& name, const std::string& text,  // NOLINT(*-swappable-*)
-                     unsigned mode = 0755) const {
+  std::string script(const std::string& name, const std::string& text, unsigned mode = 0755) const {
     write(name, "#!/bin/sh\n" + text + "\n", mode);
     return path(name);
   }

@@ -30,7 +30,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
-using testing::UnorderedElementsAre;
 using How = ProgramEnd::How;
 
 class ProgramRun : public ProgramTest {
@@ -133,6 +132,7 @@ TEST_F(ProgramRun, IsStartedWhenBallastdHasMoreOpenThanAProgramMayHave) {
   many.rlim_cur = std::min<rlim_t>(4096, many.rlim_max);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &many), 0);
   std::vector<int> open;
+  open.reserve(2000);
   for (int i = 0; i < 2000; ++i) {
     open.push_back(::fcntl(0, F_DUPFD_CLOEXEC, 4));
   }
@@ -305,7 +305,7 @@ TEST_F(ProgramRun, HasDefaultSignalsAndAnEmptyMask) {
   EXPECT_EQ(end_of(request({"/bin/grep", "^Sig[BIC]", "/proc/self/status"})).output,
             "SigBlk:?0000000000000000");
   const auto lines = told_by("exec grep -E '^Sig(Blk|Ign)' /proc/self/status");
-  ::signal(SIGPIPE, pipe_before);
+  ASSERT_EQ(::signal(SIGPIPE, pipe_before), SIG_IGN);
   sigset_t now;
   ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &before, &now), 0);
   EXPECT_EQ(sigismember(&now, SIGUSR1), 1) << "ballastd's own mask is as it was";

@@ -38,11 +38,13 @@ class ScriptTrackersRun : public ProgramTest {
   static ScriptSettings settings(const std::string& key, std::vector<std::string> command,
                                  milliseconds interval = seconds(3600),
                                  milliseconds timeout = seconds(20)) {
-    return {.key = key,
-            .name = "script " + command.front(),
-            .command = std::move(command),
-            .interval = interval,
-            .timeout = timeout};
+    ScriptSettings settings{.key = key,
+                            .name = "script " + command.front(),
+                            .command = {},
+                            .interval = interval,
+                            .timeout = timeout};
+    settings.command = std::move(command);
+    return settings;
   }
   // A script that counts its runs.
   std::string counting(const std::string& name) {
@@ -177,6 +179,7 @@ TEST_F(ScriptTrackersRun, KillsWhatIsNotWantedAnyMoreAndIsSilentOfIt) {
 
 TEST_F(ScriptTrackersRun, SpreadsFirstRunsByATenthOfTheInterval) {
   std::vector<ScriptSettings> wanted;
+  wanted.reserve(20);
   const std::string it = script("it", "exit 0");
   for (int i = 0; i < 20; ++i) {
     wanted.push_back(settings("a", {it, std::to_string(i)}, seconds(3600)));
