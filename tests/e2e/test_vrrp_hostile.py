@@ -224,7 +224,7 @@ def test_a_disagreement_is_named_in_log_show_and_status(lab, rule, what, words):
     texts = wait_until(lambda: instance(lab)["disagreements"], 3, "the disagreement")
     assert len(texts) == 1 and STRANGER4 in texts[0] and rule in texts[0] and words in texts[0], texts
     log = lab.processes["ballastd"].output()
-    line = next(line for line in log.splitlines() if rule in line)
+    line = next(line for line in log.splitlines() if f": {rule}: " in line)
     assert STRANGER4 in line and words in line and "warning" in line, line
     for shown in (lab.ctl("vrrp").stdout, lab.ctl("vrrp", "show", INSTANCE).stdout, lab.ctl("status").stdout):
         assert words in shown and STRANGER4 in shown, shown
