@@ -174,6 +174,15 @@ class ChecksumDelta {
     replace(before.bytes(), after.bytes());
   }
 
+  // All the changes of another one.
+  constexpr void add(const ChecksumDelta& other) { sum_.add(uint64_t{other.folded()}); }
+
+  // A word that lies across two words of the summed bytes, as in a TCP option that is not aligned:
+  // its bytes count in each other's place (RFC 1071 section 2 B).
+  constexpr void replace_at_odd_offset(Big16 before, Big16 after) {
+    replace(swapped(before), swapped(after));
+  }
+
   // HC' = ~(~HC + ~m + m').
   [[nodiscard]] constexpr Big16 apply(Big16 checksum) const {
     ChecksumSum sum = sum_;
@@ -198,6 +207,10 @@ class ChecksumDelta {
   }
 
  private:
+  static constexpr Big16 swapped(Big16 word) {
+    return std::bit_cast<Big16>(__builtin_bswap16(std::bit_cast<uint16_t>(word)));
+  }
+
   ChecksumSum sum_;
 };
 

@@ -214,6 +214,36 @@ struct UdpHeader {
 };
 static_assert(sizeof(UdpHeader) == 8 && alignof(UdpHeader) == 1);
 
+// TCP and UDP begin alike.
+struct TransportPorts {
+  Big16 source;
+  Big16 destination;
+};
+static_assert(sizeof(TransportPorts) == 4 && alignof(TransportPorts) == 1);
+
+enum class TcpOption : uint8_t { kEnd = 0, kNoOperation = 1, kMaximumSegmentSize = 2 };
+// Kind, length and value of the maximum segment size (RFC 9293 section 3.7.1).
+inline constexpr size_t kTcpMaximumSegmentSizeLength = 4;
+
+// ---- Tunnels: GRE (RFC 2784), GUE (draft-ietf-intarea-gue, variant 0) ----
+
+// Without checksum, key and sequence number, which RFC 2784 and RFC 2890 add.
+struct GreHeader {
+  Big16 flags_and_version;  // 0
+  Big16 protocol_type;      // an EtherType
+};
+static_assert(sizeof(GreHeader) == 4 && alignof(GreHeader) == 1);
+
+// Behind a UDP header to port 6080.
+struct GueHeader {
+  uint8_t variant_and_length;  // variant (2 bits), control (1), length of extensions / 4 (5)
+  uint8_t protocol;            // an IP protocol: kIpIp or kIpv6
+  Big16 flags;
+};
+static_assert(sizeof(GueHeader) == 4 && alignof(GueHeader) == 1);
+
+inline constexpr Big16 kGuePort = Big16::from_host(6080);  // IANA
+
 // ---- ICMP (RFC 792) and ICMPv6 (RFC 4443) ----
 
 // `rest` is identifier and sequence number of an echo, next-hop MTU of "too big", unused in most

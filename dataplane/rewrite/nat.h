@@ -1,0 +1,131 @@
+// NAT and FULLNAT, with the short way for plain packets: TCP or UDP in untagged Ethernet, no IPv4
+// options, no IPv6 extension headers, no fragment (plain_packet.h).
+//
+// Of a plain packet all headers lie at offsets that family and protocol tell, so that each of the
+// four kinds is a few loads, adds and stores in a row, without a question in between. All else goes
+// to translate(), which does the same by the parser's offsets. TTL or hop limit is decremented:
+// kTtlExpired when that cannot be.
+#pragma once
+
+#include <cassert>
+
+#include "dataplane/packet/checksum.h"
+#include "dataplane/packet/packet_view.h"
+#include "dataplane/packet/parser.h"
+#include "dataplane/packet/wire.h"
+#include "dataplane/rewrite/rewrite_result.h"
+#include "dataplane/rewrite/translate.h"
+#include "dataplane/rewrite/translate_steps.h"
+
+namespace ballast {
+namespace translate_steps {
+
+enum class Ends : uint8_t { kSource, kDestination, kBoth };
+
+template <typename IpHeader, typename TransportHeader>
+struct PlainFrame {
+  EthernetHeader ethernet;
+  IpHeader ip;
+  TransportHeader transport;
+};
+static_assert(alignof(PlainFrame<Ipv6Header, TcpHeader>) == 1);
+
+// By what it must be at each offset; the parser has seen the rest.
+inline bool is_plain(const ParsedHeaders& packet) {
+  const size_t header = packet.family == Family::kIpv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
+  return packet.kind == PacketKind::kTransport && packet.network_offset == sizeof(EthernetHeader) &&
+         packet.transport_offset == sizeof(EthernetHeader) + header;
+}
+
+inline Big16 updated(const TcpHeader& tcp, const ChecksumDelta& delta) {
+  return delta.apply(tcp.checksum);
+}
+inline Big16 updated(const UdpHeader& udp, const ChecksumDelta& delta) {
+  return delta.apply_udp(udp.checksum);
+}
+
+template <Ends kEnds, typename IpHeader, typename TransportHeader>
+inline RewriteResult translate_plain(PacketView frame, const Endpoint& source,
+                                     const Endpoint& destination) {
+  auto* headers = frame.header_at<PlainFrame<IpHeader, TransportHeader>>(0);
+  if (headers == nullptr) [[unlikely]] {
+    return RewriteResult::kNotApplicable;
+  }
+  ChecksumDelta delta;
+  if constexpr (kEnds != Ends::kDestination) {
+    replace(headers->ip.source, source.address, delta);
+  }
+  if constexpr (kEnds != Ends::kSource) {
+    replace(headers->ip.destination, destination.address, delta);
+  }
+  finish_header(headers->ip, TtlAction::kDecrement, delta);
+  if constexpr (kEnds != Ends::kDestination) {
+    replace(headers->transport.source_port, source.port, delta);
+  }
+  if constexpr (kEnds != Ends::kSource) {
+    replace(headers->transport.destination_port, destination.port, delta);
+  }
+  headers->transport.checksum = updated(headers->transport, delta);
+  return RewriteResult::kDone;
+}
+
+template <Ends kEnds>
+inline Translation translation_of(const Endpoint& source, const Endpoint& destination) {
+  Translation to;
+  if constexpr (kEnds != Ends::kDestination) {
+    to.source = source;
+  }
+  if constexpr (kEnds != Ends::kSource) {
+    to.destination = destination;
+  }
+  return to;
+}
+
+template <Ends kEnds>
+inline RewriteResult translate_ends(PacketView frame, const ParsedHeaders& packet,
+                                    const Endpoint& source, const Endpoint& destination) {
+  if (!is_plain(packet)) [[unlikely]] {
+    return translate(frame, packet, translation_of<kEnds>(source, destination),
+                     TtlAction::kDecrement);
+  }
+  if (!survives(packet.ttl, TtlAction::kDecrement)) [[unlikely]] {
+    return RewriteResult::kTtlExpired;
+  }
+  assert(kEnds == Ends::kDestination || source.address.family() == packet.family);
+  assert(kEnds == Ends::kSource || destination.address.family() == packet.family);
+  const bool tcp = packet.protocol == IpProtocol::kTcp;
+  if (packet.family == Family::kIpv4) {
+    return tcp ? translate_plain<kEnds, Ipv4Header, TcpHeader>(frame, source, destination)
+               : translate_plain<kEnds, Ipv4Header, UdpHeader>(frame, source, destination);
+  }
+  return tcp ? translate_plain<kEnds, Ipv6Header, TcpHeader>(frame, source, destination)
+             : translate_plain<kEnds, Ipv6Header, UdpHeader>(frame, source, destination);
+}
+
+}  // namespace translate_steps
+
+// In all of them `packet` is what the parser made of `frame`, and the ends are of its family, which
+// is the caller's promise here (translate() refuses others).
+
+// NAT, from the client: VIP -> server.
+[[nodiscard]] inline RewriteResult rewrite_nat_in(PacketView frame, const ParsedHeaders& packet,
+                                                  const Endpoint& server) {
+  return translate_steps::translate_ends<translate_steps::Ends::kDestination>(frame, packet, {},
+                                                                              server);
+}
+
+// NAT, from the server: server -> VIP.
+[[nodiscard]] inline RewriteResult rewrite_nat_out(PacketView frame, const ParsedHeaders& packet,
+                                                   const Endpoint& vip) {
+  return translate_steps::translate_ends<translate_steps::Ends::kSource>(frame, packet, vip, {});
+}
+
+// FULLNAT, either way: in with (local, server), out with (VIP, client).
+[[nodiscard]] inline RewriteResult rewrite_full_nat(PacketView frame, const ParsedHeaders& packet,
+                                                    const Endpoint& source,
+                                                    const Endpoint& destination) {
+  return translate_steps::translate_ends<translate_steps::Ends::kBoth>(frame, packet, source,
+                                                                       destination);
+}
+
+}  // namespace ballast
