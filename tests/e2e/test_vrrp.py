@@ -224,6 +224,7 @@ def test_a_dataplane_that_stands_still_is_a_fault_and_what_it_said_is_told(lab):
     start(lab)
     dataplane = lab.processes["ballast-dataplane"]
     with Capture(lab, "sw", "br0", ADVERTS) as capture:
+        time.sleep(0.3)
         os.kill(dataplane.pid, signal.SIGSTOP)
         try:
             shown = wait_for_state(lab, "FAULT", 3)
@@ -241,6 +242,7 @@ def test_a_dataplane_that_stands_still_is_a_fault_and_what_it_said_is_told(lab):
     stopped = [float(each.frame_time_epoch) for each in found]
     assert max(after - before for before, after in zip(stopped, stopped[1:])) > 1.5
     judge_adverts(found, MAC4, MAC6, gap=False)
+    assert {each.vrrp_prio for each in found} == {"150"}
 
 
 def test_a_node_takes_part_only_when_its_checks_have_run(lab):
