@@ -137,6 +137,15 @@ def release(scene):
     scene.hold()
 
 
+def stop(scene):
+    scene.lb1.stop([CONTROL])
+    scene.expect(scene.lb2, "ACTIVE")
+    scene.hold()
+    scene.lb1.start([CONTROL])
+    scene.expect(scene.lb1, "BACKUP")
+    scene.hold()
+
+
 def preemption(scene):
     """Each round: the addresses move away by plan, the empty node restarts, and takes them back when it is ready."""
     for _ in range(scene.rounds):
@@ -198,6 +207,12 @@ def keepalived_stop(scene, nodes):
     scene.hold(1)
 
 
+def keepalived_kill(scene, nodes):
+    nodes.process("ka1").stop(signal.SIGKILL)
+    nodes.wait_for_master("ka2")
+    scene.hold(1)
+
+
 def nothing(_):
     """No preparation."""
 
@@ -235,6 +250,7 @@ KINDS = {kind.name: kind for kind in (
          prepare=moved_away),
     Kind("planned_release", release, 3, "planned", "with preemption: ballastctl vrrp release brings them back",
          prepare=moved_away, preempt=True),
+    Kind("sigterm_ballastd", stop, 6, "planned", "the active node's ballastd is stopped, and started later"),
     Kind("preemption", preemption, 2.2, "preemption", "a node that returns takes them back, each time", preempt=True),
     Kind("restart_ballastd", restart, 6, "nothing_moves", "ballastctl restart on the active node"),
     Kind("reload", reload, 6, "nothing_moves", "reload of both: other weights, 1000 servers more"),
@@ -242,6 +258,8 @@ KINDS = {kind.name: kind for kind in (
     Kind("busy_10ms", busy, 21, "busy_10ms", "the same with adverts every 10 ms", interval_ms=10),
     Kind("keepalived_link_down", keepalived_cut, 3, "keepalived", "keepalived: the cable is cut", keepalived=True),
     Kind("keepalived_sigterm", keepalived_stop, 3, "keepalived", "keepalived: the active one is stopped",
+         keepalived=True),
+    Kind("keepalived_kill", keepalived_kill, 3, "keepalived", "keepalived: kill -9 of all of the active one",
          keepalived=True),
 )}
 
