@@ -1,0 +1,131 @@
+// TUN: the client's packet, unchanged, inside an outer IP header to the real server.
+//
+//   encapsulation   behind the outer header                  overhead over IPv4 / IPv6
+//   ipip            nothing (RFC 2003, 2473, 4213, 7596)     20 / 40
+//   gre             GRE without key (RFC 2784)               24 / 44
+//   gue             UDP and GUE, variant 0, as Linux's fou   32 / 52
+//
+// Both families in both. What the outer header says:
+//   DSCP, ECN       the inner ones: DSCP as RFC 2983 section 3.1's uniform model has it, ECN by the
+//                   normal mode of RFC 6040 section 4.1, which copies the field. A server that
+//                   decapsulates by the same RFC hands congestion marks on.
+//   TTL             the tunnel's own; the inner one stays, as the tunnel is one hop (the design's
+//                   decision; RFC 2003 section 3.1 would decrement it in a router).
+//   DF              the inner one's; always set over an inner IPv6 packet, which no router may
+//                   fragment (RFC 4213 section 3.2.2), or over all, if the tunnel is set up so.
+//   identification  the caller's where the packet may be fragmented; else 0, as of an atomic
+//                   datagram (RFC 6864 section 4.1).
+//   flow label      from the flow's hash (RFC 6438 section 2), never 0.
+//   source          the caller's, who may spread it over a range for the server's RSS.
+//   UDP ports       source from the flow's hash, 49152-65535 (RFC 6335's dynamic range, as RFC 8085
+//                   section 5.1.1 advises for tunnels); destination the tunnel's.
+//   UDP checksum    none over IPv4. Over IPv6 it is computed by default: RFC 8200 section 8.1 wants
+//                   one, the GUE draft too, and any receiver takes it. It costs no look at the
+//                   payload: a segment's own checksum says what its bytes sum up to, so that only
+//                   headers are added up (Linux calls this local checksum offload). RFC 6935 allows
+//                   none for tunnels whose two ends agree on it (section 5), which Linux's fou
+//                   does; the tunnel can be set up so. It is left out as well for the rare packet
+//                   whose sum cannot be had so cheaply and whose end is in another segment of a
+//                   chained frame.
+//
+// A packet that is too long for the outgoing MTU is refused under a name: kTooBig when its sender
+// can be told (IPv4 with DF, IPv6 of more than 1280 bytes), and tunnel_mtu() is what to tell it;
+// kMustFragment when not.
+//
+// Headers are prepared when the tunnel is set up; per packet they are copied, completed and, for
+// IPv4, given a checksum that continues the prepared sum.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/packet/address.h"
+#include "dataplane/packet/byte_order.h"
+#include "dataplane/packet/checksum.h"
+#include "dataplane/packet/packet_view.h"
+#include "dataplane/packet/parser.h"
+#include "dataplane/packet/wire.h"
+#include "dataplane/rewrite/rewrite_result.h"
+
+namespace ballast {
+
+enum class Encapsulation : uint8_t { kIpIp, kGre, kGue };
+
+// When an outer IPv4 header around an IPv4 packet forbids fragmentation.
+enum class OuterDontFragment : uint8_t { kAsInner, kAlways };
+
+// Of GUE over IPv6; over IPv4 there is none.
+enum class TunnelChecksum : uint8_t { kComputed, kNone };
+
+struct Tunnel {
+  IpAddress destination;  // the real server; its family is the outer one
+  Encapsulation encapsulation = Encapsulation::kIpIp;
+  uint8_t ttl = 64;
+  OuterDontFragment dont_fragment = OuterDontFragment::kAsInner;
+  TunnelChecksum checksum = TunnelChecksum::kComputed;
+  Big16 gue_port = kGuePort;
+};
+
+// What differs from packet to packet.
+struct OuterFields {
+  IpAddress source;             // of the family of the tunnel's destination
+  uint32_t flow_hash = 0;       // of the inner flow, all bits equally good
+  uint16_t identification = 0;  // of the outer IPv4 header, where it counts
+  uint16_t mtu = 0;             // what the outer packet may be long
+};
+
+// Bytes that are put in front of a packet.
+[[nodiscard]] uint16_t tunnel_overhead(Encapsulation encapsulation, Family outer);
+
+// The longest packet that fits the tunnel over a link of `link_mtu`: what an ICMP "too big" says,
+// and what an MSS is computed from. Never below what a sender has to support in any case: 68 bytes
+// for IPv4 (RFC 791), 1280 for IPv6 (RFC 2473 section 7.1).
+[[nodiscard]] uint16_t tunnel_mtu(Encapsulation encapsulation, Family outer, Family inner,
+                                  uint16_t link_mtu);
+
+// The source port of GUE for a flow.
+[[nodiscard]] constexpr Big16 gue_source_port(uint32_t flow_hash) {
+  return Big16::from_host(static_cast<uint16_t>(0xc000U | flow_hash >> 18));
+}
+
+// A tunnel with its headers prepared. A value; built once for a server.
+class TunnelHeader {
+ public:
+  explicit TunnelHeader(const Tunnel& tunnel);
+
+  [[nodiscard]] uint16_t overhead() const { return overhead_; }
+  [[nodiscard]] Family outer_family() const { return family_; }
+
+  // Puts the headers in front of the IP packet of `frame`, and moves the link-layer header, VLAN
+  // tags included, in front of them; `headroom` bytes before the frame's first may be written. On
+  // kDone `frame` is the new, longer frame, without the padding that a frame in one piece had, and
+  // `packet` (what the parser made of `frame`) no longer fits it. Else kTooBig, kMustFragment,
+  // kNoHeadroom, or kNotApplicable for what is not IP, neighbour discovery, and a source of the
+  // wrong family.
+  [[nodiscard]] RewriteResult encapsulate(PacketView& frame, size_t headroom,
+                                          const ParsedHeaders& packet,
+                                          const OuterFields& outer) const;
+
+ private:
+  struct Inner;
+
+  [[nodiscard]] RewriteResult check(PacketView frame, size_t headroom, const ParsedHeaders& packet,
+                                    const OuterFields& outer) const;
+  void write_ipv4(PacketView frame, size_t offset, const Inner& inner,
+                  const OuterFields& outer) const;
+  void write_ipv6(PacketView frame, size_t offset, const Inner& inner,
+                  const OuterFields& outer) const;
+  void write_shim(PacketView frame, size_t offset, const Inner& inner, const OuterFields& outer,
+                  Big16 udp_checksum) const;
+  [[nodiscard]] Big16 udp_checksum(PacketView frame, const ParsedHeaders& packet,
+                                   const Inner& inner, const OuterFields& outer) const;
+
+  Tunnel tunnel_;
+  Family family_;
+  uint16_t overhead_;
+  // The outer IP header but for what differs from packet to packet, of one family.
+  Ipv4Header ipv4_{};
+  ChecksumSum ipv4_sum_;  // of the above
+  Ipv6Header ipv6_{};
+};
+
+}  // namespace ballast
