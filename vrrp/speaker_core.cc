@@ -42,6 +42,7 @@ Speaker::Core::Core(LeaseHolder& lease_holder, SpeakerCallbacks callbacks)
 Speaker::Core::~Core() {
   post([this] {
     stop("shut down");
+    groups_.clear();  // nothing is due any more, so that arm() leaves the timer alone
     timer_.cancel();
     wires_.clear();
     work_.reset();

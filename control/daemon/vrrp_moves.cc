@@ -151,6 +151,9 @@ void VrrpPart::give_away(std::function<void()> done) {
   if (!speaker_ || told_settings_.empty()) {
     return done();
   }
+  if (const auto restart = on_group_prepared_) {
+    restart(std::nullopt);  // the end goes before
+  }
   struct Course {
     size_t waiting = 0;
     bool is_alone = false;

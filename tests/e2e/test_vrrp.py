@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import VIP4, VIP6, figure, wait_until
+from lab import BIN, VIP4, VIP6, figure, wait_until
 from test_announce import announcements
 from test_node import neighbor
 from vrrp_lab import INSTANCE, MAC4, MAC6, NO_CHECK, adverts, instance, largest_gap, router_of, vrrp_toml, wait_for_state
@@ -243,6 +243,34 @@ def test_a_dataplane_that_stands_still_is_a_fault_and_what_it_said_is_told(lab):
     assert max(after - before for before, after in zip(stopped, stopped[1:])) > 1.5
     judge_adverts(found, MAC4, MAC6, gap=False)
     assert {each.vrrp_prio for each in found} == {"150"}
+
+
+@pytest.mark.parametrize("first", ["restart", "failover", "signal"])
+def test_ballastd_ends_in_bounded_time_whatever_is_under_way(lab, first):
+    start(lab)
+    process = lab.processes["ballastd"]
+    if first == "signal":
+        process.popen.send_signal(signal.SIGTERM)  # the second one means at once
+    else:
+        words = ["restart"] if first == "restart" else ["vrrp", "failover", INSTANCE]
+        lab.spawn("client", "ctl", BIN / "ballastctl", "--socket", lab.socket, *words)
+    wait_until(lambda: "api: " in process.output() or "stopping" in process.output(), 5, "the first")
+    began = time.monotonic()
+    assert process.stop(seconds=8) == 0
+    figure(test="end_while_busy", first=first, ended_ms=round((time.monotonic() - began) * 1000))
+
+
+def test_a_ballastd_that_another_one_has_replaced_ends_though_it_is_active(lab):
+    """It ends without giving anything away before, in the middle of its adverts."""
+    start(lab, advert_interval="10ms")
+    first = lab.processes["ballastd"]
+    other = (lab.dir / "ballast.toml").read_text().replace(str(lab.socket), str(lab.dir / "run" / "other.sock"))
+    (lab.dir / "other.toml").write_text(other)
+    first.ended_by_us = True
+    lab.spawn("lb", "ballastd-other", BIN / "ballastd", "-c", lab.dir / "other.toml")
+    wait_until(lambda: not first.running(), 5, "the first one to end")
+    assert first.popen.wait() == 3
+    assert lab.processes["ballastd-other"].stop() == 0
 
 
 def test_a_node_takes_part_only_when_its_checks_have_run(lab):
