@@ -24,8 +24,26 @@ struct alignas(64) Connection {
   ConnectionIndex wheel_previous = 0;
   uint16_t wheel_slot = 0;
   ConnectionState state = ConnectionState::kNone;
-  bool trusted = false;
+  bool trusted : 1 = false;
+  bool translated : 1 = false;  // has a Translation, and is known by its server's replies
 };
 static_assert(sizeof(Connection) == 64);
+
+// One packet between the passes of a lookup by burst.
+struct ConnectionProbe {
+  uint64_t hash = 0;
+  ConnectionIndex candidate = 0;
+};
+
+// Word by word, without a branch.
+inline bool same_key(const FlowKey& a, const FlowKey& b) {
+  const IpAddress::Words client_a = a.client.words();
+  const IpAddress::Words client_b = b.client.words();
+  const IpAddress::Words vip_a = a.vip.words();
+  const IpAddress::Words vip_b = b.vip.words();
+  return ((client_a.first ^ client_b.first) | (client_a.second ^ client_b.second) |
+          (vip_a.first ^ vip_b.first) | (vip_a.second ^ vip_b.second) |
+          (a.ports_and_protocol() ^ b.ports_and_protocol())) == 0;
+}
 
 }  // namespace ballast

@@ -6,26 +6,18 @@
 
 namespace ballast {
 
-template <typename T>
-ConnectionTable::Block<T> ConnectionTable::take_block(TableMemory& memory, size_t count) {
-  static_assert(std::is_trivially_destructible_v<T>);
-  const size_t bytes = count * sizeof(T);
-  memory_bytes_ += bytes;
-  // Zeroed memory is a valid array of T: nothing is constructed, so that no page is touched before
-  // it is used.
-  return {static_cast<T*>(memory.allocate(bytes)), Release{&memory}};
-}
-
 ConnectionTable::ConnectionTable(const ConnectionLimits& limits, const FlowHashKey& hash_key,
                                  TimeoutOf timeout_of, OnEnd on_end, TableMemory& memory)
     : limits_(limits),
       hash_key_(hash_key),
       timeout_of_(std::move(timeout_of)),
-      on_end_(std::move(on_end)),
+      on_end_(limits.translations ? ending_translations(std::move(on_end)) : std::move(on_end)),
       bucket_count_(BucketIndex::buckets_for(limits.trusted + limits.untrusted)),
-      buckets_(take_block<Bucket>(memory, bucket_count_)),
-      entries_(take_block<Connection>(memory, size_t{limits.trusted} + limits.untrusted + 1)),
-      timer_slots_(take_block<TimerSlot>(memory, size_t{kWheels} * TimerWheel::kSlots)),
+      buckets_(take_block<Bucket>(memory, bucket_count_, memory_bytes_)),
+      entries_(take_block<Connection>(memory, size_t{limits.trusted} + limits.untrusted + 1,
+                                      memory_bytes_)),
+      timer_slots_(
+          take_block<TimerSlot>(memory, size_t{kWheels} * TimerWheel::kSlots, memory_bytes_)),
       index_(buckets_.get(), bucket_count_),
       wheels_{
           TimerWheel(kUntrusted, timer_slots_.get(), entries_.get()),
@@ -35,6 +27,10 @@ ConnectionTable::ConnectionTable(const ConnectionLimits& limits, const FlowHashK
                      entries_.get())} {
   assert(limits.trusted <= UINT32_MAX / 2 && limits.untrusted <= UINT32_MAX / 2);
   entries_[0].key.zero[0] = kFreeMark;  // the candidate of a probe that matched no tag
+  if (limits.translations) {
+    translations_ = std::make_unique<TranslationTable>(
+        entries_.get(), limits.trusted + limits.untrusted, hash_key, memory);
+  }
 }
 
 // ---- changes
@@ -233,6 +229,30 @@ void ConnectionTable::end(ConnectionIndex entry, ConnectionEnd reason) {
   (void)erased;
   --(connection.trusted ? trusted_ : untrusted_);
   give_back(entry);
+}
+
+// ---- translations
+
+// By way of on_end_, so that tables without translations have nothing to ask at an entry's end.
+ConnectionTable::OnEnd ConnectionTable::ending_translations(OnEnd on_end) {
+  return [this, on_end = std::move(on_end)](const Connection& connection, ConnectionEnd reason) {
+    if (on_end) {
+      on_end(connection, reason);
+    }
+    end_translation(connection, reason);
+  };
+}
+
+void ConnectionTable::end_translation(const Connection& connection, ConnectionEnd reason) {
+  if (connection.translated) {
+    translations_->forget(entries_[index_of(connection)]);
+  }
+  // A table that is full: those in line are known, and their keys have been fetched (scout()).
+  if (reason == ConnectionEnd::kRecycledUntrusted) {
+    translations_->prepare_to_forget(scouts_[kUntrusted].entry);
+  } else if (reason == ConnectionEnd::kEvictedClosing) {
+    translations_->prepare_to_forget(scouts_[kClosing].entry);
+  }
 }
 
 // ---- reading

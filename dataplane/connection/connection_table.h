@@ -22,8 +22,12 @@
 //   TimerWheel::kHorizon (4095 s) after the last packet counts as that far, and the older flow goes
 //   first.
 //
+//   With `translations`, for NAT and FULLNAT, a TranslationTable (translation_table.h) stands
+//   beside the entries. An entry that it knows is forgotten there when it ends, in whatever way. A
+//   table without it runs the same code as if there were none.
+//
 //   Memory is taken once, at construction, and touched as entries are first used: 64 bytes an
-//   entry, and 10 to 20 of buckets.
+//   entry, and 10 to 20 of buckets; as much as 52 more an entry with `translations`.
 #pragma once
 
 #include <array>
@@ -36,6 +40,7 @@
 #include "dataplane/connection/connection.h"
 #include "dataplane/connection/table_memory.h"
 #include "dataplane/connection/timer_wheel.h"
+#include "dataplane/connection/translation_table.h"
 #include "dataplane/packet/flow_key.h"
 
 namespace ballast {
@@ -43,6 +48,7 @@ namespace ballast {
 struct ConnectionLimits {
   uint32_t trusted = 1'000'000;  // entries
   uint32_t untrusted = 100'000;
+  bool translations = false;  // NAT or FULLNAT connections may be among them
 };
 
 // Why an entry left the table; counted by the owner.
@@ -52,7 +58,7 @@ class ConnectionTable {
  public:
   // Called for every entry that leaves, before it is freed: the owner keeps its load counts by it.
   // Entries that are still there when the table is destroyed are not reported. Must not call the
-  // table.
+  // table, but for the entry's Translation, which is still there.
   using OnEnd = std::function<void(const Connection&, ConnectionEnd)>;
   // The timeout in seconds that holds for an entry in the state it is in; 0 counts as 1. Asked when
   // an entry is armed or looked at, never for a packet that changes nothing. It may change over
@@ -72,10 +78,7 @@ class ConnectionTable {
   }
 
   static constexpr size_t kMaxBurst = 64;
-  struct Probe {  // of one packet, between the passes of a burst
-    uint64_t hash = 0;
-    ConnectionIndex candidate = 0;
-  };
+  using Probe = ConnectionProbe;
   // Pass 1: hashes the key, prefetches its bucket.
   void prefetch_bucket(const FlowKey& key, Probe& probe) const {
     probe.hash = flow_hash(key, hash_key_);
@@ -130,12 +133,19 @@ class ConnectionTable {
   // nothing is due.
   void expire(Seconds32 now, uint32_t budget = 64);
 
+  // --- translations
+  // Null in a table without them.
+  [[nodiscard]] TranslationTable* translations() { return translations_.get(); }
+  [[nodiscard]] const TranslationTable* translations() const { return translations_.get(); }
+
   // --- reading
   [[nodiscard]] uint32_t size() const { return trusted_ + untrusted_; }
   [[nodiscard]] uint32_t trusted() const { return trusted_; }
   [[nodiscard]] uint32_t untrusted() const { return untrusted_; }
   [[nodiscard]] const ConnectionLimits& limits() const { return limits_; }
-  [[nodiscard]] size_t memory_bytes() const { return memory_bytes_; }
+  [[nodiscard]] size_t memory_bytes() const {
+    return memory_bytes_ + (translations_ != nullptr ? translations_->memory_bytes() : 0);
+  }
   // Visits up to `count` positions from `cursor` on, in the order of memory; the cursor to go on
   // with, 0 at the end. Between two calls entries may come and go: one that stays is seen exactly
   // once.
@@ -161,25 +171,6 @@ class ConnectionTable {
   // In FlowKey's padding, which is zero in every key of a packet: a free entry equals no key.
   static constexpr uint8_t kFreeMark = 0xff;
 
-  // A block of TableMemory, given back with its owner.
-  struct Release {
-    TableMemory* memory;
-    void operator()(void* block) const { memory->free(block); }
-  };
-  template <typename T>
-  using Block = std::unique_ptr<T[], Release>;
-  template <typename T>
-  Block<T> take_block(TableMemory& memory, size_t count);
-
-  static bool same_key(const FlowKey& a, const FlowKey& b) {
-    const IpAddress::Words client_a = a.client.words();
-    const IpAddress::Words client_b = b.client.words();
-    const IpAddress::Words vip_a = a.vip.words();
-    const IpAddress::Words vip_b = b.vip.words();
-    return ((client_a.first ^ client_b.first) | (client_a.second ^ client_b.second) |
-            (vip_a.first ^ vip_b.first) | (vip_a.second ^ vip_b.second) |
-            (a.ports_and_protocol() ^ b.ports_and_protocol())) == 0;
-  }
   Connection* find(const FlowKey& key, uint64_t hash) {
     const ConnectionIndex found = index_.find(
         hash, [&](ConnectionIndex entry) { return same_key(entries_[entry].key, key); });
@@ -201,6 +192,8 @@ class ConnectionTable {
   ConnectionIndex take_free();
   void end(ConnectionIndex entry, ConnectionEnd reason);
   void give_back(ConnectionIndex entry);
+  OnEnd ending_translations(OnEnd on_end);
+  void end_translation(const Connection& connection, ConnectionEnd reason);
 
   const ConnectionLimits limits_;
   const FlowHashKey hash_key_;
@@ -208,9 +201,9 @@ class ConnectionTable {
   const OnEnd on_end_;
   const uint32_t bucket_count_;
   size_t memory_bytes_ = 0;
-  Block<Bucket> buckets_;
-  Block<Connection> entries_;  // entry 0 is never used
-  Block<TimerSlot> timer_slots_;
+  TableBlock<Bucket> buckets_;
+  TableBlock<Connection> entries_;  // entry 0 is never used
+  TableBlock<TimerSlot> timer_slots_;
   BucketIndex index_;
   std::array<TimerWheel, kWheels> wheels_;
   std::array<Scout, kWheels> scouts_{};
@@ -220,6 +213,7 @@ class ConnectionTable {
   ConnectionIndex high_water_ = 0;     // no entry above it was ever used
   uint32_t first_wheel_ = kUntrusted;  // with which expire() begins
   uint64_t drained_at_ = UINT64_MAX;   // the second in which nothing was left to expire
+  std::unique_ptr<TranslationTable> translations_;
 };
 
 }  // namespace ballast

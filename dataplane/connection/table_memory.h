@@ -1,7 +1,9 @@
-// Where a connection table's memory comes from.
+// Where the memory of connection tables and what stands beside them comes from.
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <type_traits>
 
 namespace ballast {
 
@@ -19,5 +21,23 @@ class TableMemory {
 // ask for transparent huge pages, since random lookups in a big table otherwise miss the TLB for
 // every flow.
 TableMemory& process_memory();
+
+// A block of TableMemory, given back with its owner; the memory outlives it.
+struct ReleaseBlock {
+  TableMemory* memory;
+  void operator()(void* block) const { memory->free(block); }
+};
+template <typename T>
+using TableBlock = std::unique_ptr<T[], ReleaseBlock>;
+
+// `count` zeroed T; their size is added to `total_bytes`. Zeroed memory is a valid array of T:
+// nothing is constructed, so that no page is touched before it is used.
+template <typename T>
+TableBlock<T> take_block(TableMemory& memory, size_t count, size_t& total_bytes) {
+  static_assert(std::is_trivially_destructible_v<T>);
+  const size_t bytes = count * sizeof(T);
+  total_bytes += bytes;
+  return {static_cast<T*>(memory.allocate(bytes)), ReleaseBlock{&memory}};
+}
 
 }  // namespace ballast

@@ -109,6 +109,11 @@ static_assert(kNo == State{0} && kEs == State{1} && kSs == State{2} && kSr == St
               kLa == State{8} && kLi == State{9} && kSa == State{10} && kUd == State{11} &&
               kConnectionStates == 12);
 
+bool is_within_window(uint32_t begin, uint32_t number) {
+  constexpr uint32_t kWindow = 65535;
+  return number - begin <= kWindow;  // unsigned: modulo 2^32
+}
+
 }  // namespace
 
 ConnectionState next_tcp_state(ConnectionState state, uint8_t flags, TcpDirection direction) {
@@ -129,8 +134,11 @@ ConnectionState next_tcp_state(ConnectionState state, uint8_t flags, TcpDirectio
 }
 
 bool continues_client_half(uint32_t next_sequence, uint32_t sequence) {
-  constexpr uint32_t kWindow = 65535;
-  return sequence - next_sequence <= kWindow;  // unsigned: modulo 2^32
+  return is_within_window(next_sequence, sequence);
+}
+
+bool acknowledges_server_half(uint32_t next_sequence, uint32_t acknowledgement) {
+  return is_within_window(next_sequence, acknowledgement);
 }
 
 }  // namespace ballast

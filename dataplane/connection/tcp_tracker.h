@@ -35,4 +35,9 @@ constexpr bool keeps_state(ConnectionState state, uint8_t flags) {
 // arithmetic modulo 2^32.
 bool continues_client_half(uint32_t next_sequence, uint32_t sequence);
 
+// Whether a client's acknowledgement number is one of a server's half whose SYN had `next_sequence
+// - 1`: likewise within one unscaled window behind it (TCP Fast Open, RFC 7413, lets a server send
+// data before the client's first ACK).
+bool acknowledges_server_half(uint32_t next_sequence, uint32_t acknowledgement);
+
 }  // namespace ballast
