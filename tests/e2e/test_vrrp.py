@@ -10,7 +10,8 @@ import pytest
 from lab import BIN, VIP4, VIP6, figure, wait_until
 from test_announce import announcements
 from test_node import neighbor
-from vrrp_lab import INSTANCE, MAC4, MAC6, NO_CHECK, adverts, instance, largest_gap, router_of, vrrp_toml, wait_for_state
+from vrrp_lab import INSTANCE, MAC4, MAC6, NO_CHECK, adverts, instance, largest_gap, router_of, vrrp_toml, \
+    wait_for_state
 from wire import Capture
 
 ADVERTS = "proto 112 or ip6 proto 112"
@@ -35,8 +36,7 @@ def start(lab, *services, **options):
 def judge_adverts(found, mac4, mac6, interval_ms=100, gap=True):
     assert {(each.eth_src, bool(each.ip_src)) for each in found} == {(mac4, True), (mac6, False)}
     for each in found:
-        assert each.ip_ttl or each.ipv6_hlim == "255", each
-        assert each.ip_ttl in ("255", "") and each.vrrp_checksum_status == "1" and not each.ws_malformed, each
+        assert (each.ip_ttl or each.ipv6_hlim) == "255" and each.vrrp_checksum_status == "1" and not each.ws_malformed, each
     if gap:
         assert largest_gap(found) < PATIENCE * interval_ms / 1000
 
@@ -60,7 +60,8 @@ def test_a_node_alone_becomes_active_and_the_network_learns_where(lab, virtual_m
     judge_adverts(found, mac4, mac6)
     assert {each.vrrp_prio for each in found} == {"150"}
     for frames, mac in zip(announcements(capture), (mac4, mac4, mac6)):
-        assert 3 <= len(frames) <= 7 and {row.eth_src for row in frames} == {mac}
+        # ballastd asks for five rounds, and the dataplane makes five of its own for a lease that begins: most are one.
+        assert 3 <= len(frames) <= 10 and {row.eth_src for row in frames} == {mac}
     # Nobody says anything for a VIP from another MAC, and no frame of anybody is malformed.
     answers = capture.as_text(f"arp.src.proto_ipv4 == {VIP4} || icmpv6.nd.na.target_address == {VIP6}", "eth.src")
     assert set(answers.splitlines()[1:]) == {mac4, mac6}

@@ -103,7 +103,8 @@ class Script(Port):
     def write(self, rest):
         # In one step: a script that is being written cannot be run.
         new = self.path.with_suffix(".new")
-        new.write_text(f'#!/bin/sh\n[ "$1" = bgp ] || exit 9\necho "$(id -un) $(id -Gn) $(pwd)" > {self.user}\n{rest}\n')
+        new.write_text('#!/bin/sh\n[ "$1" = bgp ] || exit 9\n'
+                       f'echo "$(id -un) $(id -Gn) $(pwd)" > {self.user}\n{rest}\n')
         new.chmod(0o755)
         new.rename(self.path)
 
