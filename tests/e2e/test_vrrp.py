@@ -36,7 +36,8 @@ def start(lab, *services, **options):
 def judge_adverts(found, mac4, mac6, interval_ms=100, gap=True):
     assert {(each.eth_src, bool(each.ip_src)) for each in found} == {(mac4, True), (mac6, False)}
     for each in found:
-        assert (each.ip_ttl or each.ipv6_hlim) == "255" and each.vrrp_checksum_status == "1" and not each.ws_malformed, each
+        assert (each.ip_ttl or each.ipv6_hlim) == "255", each
+        assert each.vrrp_checksum_status == "1" and not each.ws_malformed, each
     if gap:
         assert largest_gap(found) < PATIENCE * interval_ms / 1000
 
