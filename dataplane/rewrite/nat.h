@@ -1,5 +1,5 @@
 // NAT and FULLNAT, with the short way for plain packets: TCP or UDP in untagged Ethernet, no IPv4
-// options, no IPv6 extension headers, no fragment (plain_packet.h).
+// options, no IPv6 extension headers.
 //
 // Of a plain packet all headers lie at offsets that family and protocol tell, so that each of the
 // four kinds is a few loads, adds and stores in a row, without a question in between. All else goes
@@ -30,10 +30,11 @@ struct PlainFrame {
 };
 static_assert(alignof(PlainFrame<Ipv6Header, TcpHeader>) == 1);
 
-// By what it must be at each offset; the parser has seen the rest.
+// Where the transport header can only be when nothing but Ethernet and the IP header is in front of
+// it. A first fragment of IPv4 is as good as a whole packet here.
 inline bool is_plain(const ParsedHeaders& packet) {
   const size_t header = packet.family == Family::kIpv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
-  return packet.kind == PacketKind::kTransport && packet.network_offset == sizeof(EthernetHeader) &&
+  return packet.kind == PacketKind::kTransport &&
          packet.transport_offset == sizeof(EthernetHeader) + header;
 }
 

@@ -106,6 +106,10 @@ const std::vector<Shape> kShapes = {
      [](auto& n) {
        return from_client(n).udp(5353, 53).payload(Bytes(3000, 'y')).fragment(0, 1480, true);
      }},
+    {"tcp, first fragment",
+     [](auto& n) {
+       return from_client(n).tcp(40000, 80, kAck).payload(Bytes(3000, 'y')).fragment(0, 1480, true);
+     }},
     {"later fragment",
      [](auto& n) {
        return from_client(n)
@@ -238,6 +242,22 @@ TEST(IpTunnel, HasAUdpChecksumOverIpv6UnlessToldOtherwise) {
       EXPECT_EQ(in.fault, "");
       EXPECT_EQ(in.udp_checksum, 0);
     }
+  });
+}
+
+// Its checksum does not cover the bytes behind it, that of the tunnel does.
+TEST(IpTunnel, CarriesADatagramThatEndsBeforeItsPacket) {
+  for_each_tunnel([](const TunnelNote& note) {
+    Frame frame = from_client(note).udp(5353, 53).payload("queryjunk").build();
+    const size_t at = frame.transport_offset();
+    frame.udp()->length = Big16::from_host(sizeof(UdpHeader) + 5);
+    frame.udp()->checksum = {};
+    const Bytes datagram(frame.bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                         frame.bytes.begin() + static_cast<std::ptrdiff_t>(at + 13));
+    frame.udp()->checksum = Big16::from_host(
+        reference_transport_checksum(ip_address(kClients[note.inner]),
+                                     ip_address(kVips[note.inner]), IpProtocol::kUdp, datagram));
+    EXPECT_EQ(received(note, frame).inner, frame.network_bytes());
   });
 }
 
