@@ -55,7 +55,8 @@ void wait_for_signals(boost::asio::signal_set& signals, boost::asio::io_context&
       spdlog::info("signal {} again: stopping at once", number);
       return loop.stop();
     } else {
-      spdlog::info("signal {}: stopping; the dataplane goes on forwarding", number);
+      spdlog::info("signal {}: stopping; the dataplane goes on forwarding what VRRP does not move",
+                   number);
       daemon.prepare_end([&loop] { loop.stop(); });
     }
     wait_for_signals(signals, loop, daemon, ending);

@@ -206,17 +206,13 @@ void RouterGroup::prepare_restart(TimePoint now, Duration expected, Actions& act
   if (wake(now, actions)) {
     return;
   }
-  const bool has_v2 = std::ranges::any_of(routers_, [](const VirtualRouter& router) {
-    return router.settings().version == Version::kV2;
-  });
-  if (has_v2) {
-    move_away(now, actions);
-  } else {
-    for (VirtualRouter& router : routers_) {
-      const Duration own = router.settings().advert_interval;
-      const Duration needed = round_up_to_centiseconds(expected * 5 / 12);
-      router.lengthen(now, std::clamp(needed, own, longest_believed_interval(own)), actions);
-    }
+  for (VirtualRouter& router : routers_) {
+    const RouterSettings& settings = router.settings();
+    const Duration own = settings.advert_interval;
+    const Duration needed = round_up_to_centiseconds(expected * 5 / 12);
+    const Duration longest =
+        settings.version == Version::kV2 ? own : longest_believed_interval(own);
+    router.lengthen(now, std::clamp(needed, own, std::max(own, longest)), actions);
   }
   is_preparing_restart_ = true;
   finish_restart(now, actions);

@@ -72,7 +72,8 @@ class RouterGroup {
 
   // The process is about to restart and will be back within `expected`: announces a longer interval
   // with a lease to match, then RestartPrepared tells how long there is. A version 2 backup knows
-  // its own interval only, so there the addresses move away instead. Not active: prepared at once.
+  // its own interval only: there the time is that of an ordinary lease, 2.4 s at least, counted
+  // from adverts that are sent at once. Not active: prepared at once.
   void prepare_restart(TimePoint now, Duration expected, Actions& actions);
   void cancel_restart(TimePoint now, Actions& actions);
 

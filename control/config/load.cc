@@ -2,6 +2,7 @@
 
 #include "control/config/read_configuration.h"
 #include "control/config/validate.h"
+#include "control/config/validate_vrrp.h"
 #include "toml_reader/toml_document.h"
 
 namespace ballast::control {
@@ -15,6 +16,7 @@ tl::expected<LoadedConfiguration, LoadErrors> load(
   TomlReport report(document->file());
   LocatedConfiguration located = read_configuration(document->root(report), capabilities);
   validate(located, report);
+  validate_vrrp_ports(located, capabilities.ports, report);
   if (report.has_errors()) {
     return tl::unexpected(report.errors());
   }

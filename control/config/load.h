@@ -21,6 +21,7 @@ namespace ballast::control {
 struct Capabilities {
   std::vector<std::string> modes{"dr"};
   std::vector<std::string> schedulers{"rr", "wrr", "mh"};
+  std::vector<std::string> ports;  // by name; empty: not known
 };
 
 struct LoadedConfiguration {

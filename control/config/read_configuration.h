@@ -29,6 +29,7 @@ struct ServicePositions {
 
 struct VrrpPositions {
   TomlPosition where;
+  TomlPosition interface;
   TomlPosition virtual_router_id;
   TomlPosition version;
   TomlPosition priority;

@@ -33,6 +33,7 @@ bool read_names(TomlTable& table, VrrpSettings& instance, VrrpPositions& positio
     }
   }
   complete = table.require("interface") && complete;
+  positions.interface = table.where("interface");
   if (const auto interface = table.string("interface")) {
     if (is_interface_name(*interface)) {
       instance.interface = *interface;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "control/config/account.h"
 #include "control/config/unusable_address.h"
@@ -292,6 +293,27 @@ class VrrpValidator {
 
 void validate_vrrp(const LocatedConfiguration& located, TomlReport& report) {
   VrrpValidator(located, report).run();
+}
+
+void validate_vrrp_ports(const LocatedConfiguration& located, const std::vector<std::string>& ports,
+                         TomlReport& report) {
+  const auto check = [&](const VrrpSettings& instance, TomlPosition where, std::string_view what,
+                         const std::string& name) {
+    if (!ports.empty() && std::find(ports.begin(), ports.end(), name) == ports.end()) {
+      report.error(where, fmt::format("vrrp \"{}\": {} \"{}\" is not a port of the dataplane ({})",
+                                      instance.name, what, name, fmt::join(ports, ", ")));
+    }
+  };
+  for (size_t i = 0; i < located.configuration.vrrp.size(); ++i) {
+    const VrrpSettings& instance = located.configuration.vrrp[i];
+    const VrrpPositions& at = located.vrrp[i];
+    check(instance, at.interface, "interface", instance.interface);
+    for (size_t j = 0; j < instance.tracks.size(); ++j) {
+      if (instance.tracks[j].kind == VrrpTrack::Kind::kPort) {
+        check(instance, at.tracks[j], "track: port", instance.tracks[j].subject);
+      }
+    }
+  }
 }
 
 }  // namespace ballast::control

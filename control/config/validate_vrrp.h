@@ -1,6 +1,9 @@
 // What concerns several values of [[vrrp]] at once, or [[vrrp]] and the rest of the configuration.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "control/config/read_configuration.h"
 #include "toml_reader/toml_report.h"
 
@@ -13,5 +16,9 @@ inline constexpr size_t kMostVirtualRouters = 63;
 inline constexpr size_t kMostIpv6Addresses = 76;
 
 void validate_vrrp(const LocatedConfiguration& located, TomlReport& report);
+
+// Against the ports that a dataplane has; none: nobody knows them.
+void validate_vrrp_ports(const LocatedConfiguration& located, const std::vector<std::string>& ports,
+                         TomlReport& report);
 
 }  // namespace ballast::control

@@ -71,7 +71,7 @@ struct VrrpSettings {  // key: name
   vrrp::ChecksumForm checksum = vrrp::ChecksumForm::kRfc5798;
   bool strict_addresses = false;
   std::chrono::milliseconds announce_refresh{60'000};  // 0: never
-  std::string group;  // empty: it moves by itself
+  std::string group;                                   // empty: it moves by itself
   std::vector<VrrpTrack> tracks;
   std::vector<std::string> notify;  // an absolute path, then arguments; empty: nobody is told
 

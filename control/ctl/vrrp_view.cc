@@ -93,10 +93,7 @@ std::string general_remarks(const api::ListVrrpAnswer& answer) {
     }
   }
   if (!answer.real_time().empty() && answer.real_time().rfind("SCHED_", 0) != 0) {
-    text += printable(fmt::format(
-                "adverts may be late when this machine is busy: no real-time priority: {}",
-                answer.real_time())) +
-            "\n";
+    text += printable(answer.real_time()) + "\n";
   }
   return text;
 }

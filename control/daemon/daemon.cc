@@ -128,7 +128,10 @@ Capabilities Daemon::capabilities() const {
   if (!link_ || !link_->hello()) {
     return {};
   }
-  Capabilities capabilities{.modes = {}, .schedulers = {}};
+  Capabilities capabilities{.modes = {}, .schedulers = {}, .ports = {}};
+  for (const ballast::api::PortInfo& port : link_->hello()->ports()) {
+    capabilities.ports.push_back(port.name());
+  }
   for (const std::string& text : link_->hello()->capabilities()) {
     if (text.rfind(kSchedulerCapability, 0) == 0) {
       capabilities.schedulers.push_back(text.substr(kSchedulerCapability.size()));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "vrrp/advert_check.h"
+#include "vrrp/failover_check.h"
 
 namespace ballast::control {
 namespace {
@@ -30,7 +31,6 @@ constexpr AdvertFault kDisagreements[] = {AdvertFault::kVersion,
                                           AdvertFault::kUnexpectedMulticast,
                                           AdvertFault::kUnexpectedUnicast,
                                           AdvertFault::kTwoOwners,
-                                          AdvertFault::kWrongInterface,
                                           AdvertFault::kOwnSource,
                                           AdvertFault::kTtl,
                                           AdvertFault::kFirstNotLinkLocal};
@@ -155,6 +155,23 @@ std::string describe(AdvertFault fault, const vrrp::FaultCount& counted,
                                    : vrrp::describe_fault(fault, *peer->last, *settings);
 }
 
+// Weights that can change nothing between this node and one that was heard lately.
+std::vector<std::string> vain_weights(const VrrpView& view, const vrrp::RouterStatus& status) {
+  std::vector<std::string> texts;
+  for (const vrrp::Peer& peer : status.peers) {
+    if (!view.group_settings || !peer.last || peer.last->priority == vrrp::kReleasing ||
+        view.now - peer.last_heard > kRecently) {
+      continue;
+    }
+    const auto can =
+        vrrp::check_failover_to(*view.group_settings, view.group_tracks, peer.last->priority);
+    if (!can) {
+      texts.push_back(fmt::format("{}: {}", peer.source.to_string(), can.error()));
+    }
+  }
+  return texts;
+}
+
 // In words, each with who and which family.
 std::vector<std::string> disagreements(const VrrpView& view) {
   std::vector<std::string> texts;
@@ -171,6 +188,9 @@ std::vector<std::string> disagreements(const VrrpView& view) {
             describe(fault, counted, *status, view), vrrp::name_of(fault),
             vrrp::is_discarded(fault) ? "its adverts are discarded" : "its adverts count"));
       }
+    }
+    for (std::string& text : vain_weights(view, *status)) {
+      texts.push_back(std::move(text));
     }
   }
   return texts;

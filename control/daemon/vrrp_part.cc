@@ -11,22 +11,38 @@
 #include "control/daemon/vrrp_timers.h"
 
 namespace ballast::control {
+namespace {
+
+// An operator who wonders why a script may not do what it does on a shell.
+void log_program_user(const Configuration& configuration, const ProgramUser& user) {
+  const auto has_program = [](const VrrpSettings& instance) {
+    return !instance.notify.empty() ||
+           std::ranges::any_of(instance.tracks, [](const VrrpTrack& track) {
+             return track.kind == VrrpTrack::Kind::kScript;
+           });
+  };
+  if (std::ranges::any_of(configuration.vrrp, has_program)) {
+    spdlog::info("vrrp: {}", describe(user));
+  }
+}
+
+}  // namespace
 
 VrrpPart::VrrpPart(boost::asio::io_context& loop, const Configuration& configuration,
                    const DataplaneLink& link, const KernelPart& kernel, const ServersPart& servers,
-                   ProgramUser program_user)
+                   const ProgramUser& user)
     : loop_(loop),
       configuration_(configuration),
       link_(link),
       kernel_(kernel),
       servers_(servers),
       timers_(std::make_unique<Timers>(loop)),
-      notifier_(loop, program_user,
+      notifier_(loop, user,
                 [](bool is_warning, const std::string& line) {
                   spdlog::log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}", line);
                 }),
       scripts_(
-          loop, std::move(program_user),
+          loop, user,
           [this](const std::string& group, const std::string& name, bool is_good,
                  const std::string& text) { observed(group, name, is_good, text); },
           [](const std::string& line) { spdlog::warn("{}", line); }),
@@ -36,6 +52,7 @@ VrrpPart::VrrpPart(boost::asio::io_context& loop, const Configuration& configura
                  const std::string& text) { observed(group, name, is_good, text); },
           [](const std::string& line) { spdlog::warn("{}", line); }) {
   slots_.set(configuration_.vrrp);
+  log_program_user(configuration_, user);
 }
 
 VrrpPart::~VrrpPart() = default;
@@ -124,6 +141,7 @@ void VrrpPart::port_changed(const ballast::api::PortInfo& port) {
 
 void VrrpPart::configuration_changed(ProgramUser user) {
   slots_.set(configuration_.vrrp);
+  log_program_user(configuration_, user);
   notifier_.set_user(user);
   scripts_.set_user(std::move(user));
   start_speaker();

@@ -48,7 +48,7 @@ class VrrpPart {
   // All of them outlive the part; `configuration` is the one in force, and changes in place.
   VrrpPart(boost::asio::io_context& loop, const Configuration& configuration,
            const DataplaneLink& link, const KernelPart& kernel, const ServersPart& servers,
-           ProgramUser program_user);
+           const ProgramUser& user);
   // Releases what is held, unless abandon() was called.
   ~VrrpPart();
   VrrpPart(const VrrpPart&) = delete;

@@ -88,7 +88,8 @@ void Daemon::restart(const Peer&, const api::RestartRequest&, Callback<api::Rest
   vrrp_->prepare_restart([this, done](std::optional<std::chrono::milliseconds> time) {
     if (!time) {
       return done(tl::unexpected(failure(api::Failure::TIMED_OUT,
-                                         "the other nodes could not be told: nothing has changed; "
+                                         "a move or a restart is under way, or the other nodes "
+                                         "could not be told: nothing has changed; "
                                          "try again")));
     }
     api::RestartAnswer answer;

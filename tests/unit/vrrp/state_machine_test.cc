@@ -617,15 +617,17 @@ TEST(VrrpPlannedRestart, StaysWithinWhatPeersBelieve) {
   EXPECT_EQ(router.router().announced_interval(), ms(2000));
 }
 
-TEST(VrrpPlannedRestart, IsAFailoverInVersion2) {
+TEST(VrrpPlannedRestart, HasTheTimeOfAnOrdinaryLeaseInVersion2) {
   OneRouter router(group_of(Priority{100}, ms(1000), 1, Version::kV2));
   router.start();
   router.run_until(3700);
-  const auto done = router.with(3800, [](RouterGroup& group, TimePoint now, Actions& actions) {
-    group.prepare_restart(now, ms(2000), actions);
+  auto done = router.with(3800, [](RouterGroup& group, TimePoint now, Actions& actions) {
+    group.prepare_restart(now, ms(4000), actions);
   });
-  EXPECT_THAT(done, Contains("advert 0"));
-  EXPECT_THAT(router.hears(4500, 90), Contains(::testing::StartsWith("prepared")));
+  EXPECT_THAT(done, ElementsAre("lease full 6200", "advert 100"));
+  done = router.run_until(3900);
+  EXPECT_EQ(done.back(), "prepared 6240");
+  EXPECT_EQ(router.router().announced_interval(), ms(1000));
 }
 
 TEST(VrrpPlannedRestart, TheNextProcessGoesOnWithTheOrdinaryInterval) {

@@ -335,6 +335,24 @@ TEST(VrrpConfiguration, AsksAGroupForOneOpinion) {
               Contains(HasSubstr("it is alone in group \"all\"")));
 }
 
+TEST(VrrpConfiguration, KnowsThePortsWhenADataplaneHasNamedThem) {
+  const std::string text = vrrp_with({{"track", "[{ port = 'wan' }, { port = 'lan' }]"}});
+  const auto errors = [&text](std::vector<std::string> ports) {
+    Capabilities capabilities;
+    capabilities.ports = std::move(ports);
+    const auto loaded = parse_configuration(text, "b.toml", capabilities);
+    return loaded ? LoadErrors{} : loaded.error();
+  };
+  EXPECT_THAT(errors({}), IsEmpty());
+  EXPECT_THAT(errors({"lan", "wan"}), IsEmpty());
+  EXPECT_THAT(errors({"wan", "dmz"}),
+              ElementsAre(HasSubstr("vrrp \"front\": track: port \"lan\" is not a port of the "
+                                    "dataplane (wan, dmz)")));
+  EXPECT_THAT(errors({"lan"}),
+              ElementsAre(HasSubstr("interface \"wan\" is not a port of the dataplane (lan)"),
+                          HasSubstr("track: port \"wan\" is not a port")));
+}
+
 TEST(VrrpConfiguration, RefusesWeightsThatCanNeverMoveAnything) {
   const auto with = [](const std::string& priority, const std::string& preempt,
                        const std::string& track) {
