@@ -150,7 +150,7 @@ TEST(LoadConfiguration, RefusesModesAndSchedulersThatTheDataplaneHasNot) {
   EXPECT_THAT(errors_of(service_with({{"local_addresses", "['10.0.0.200']"}})),
               ElementsAre(HasSubstr("local_addresses is for mode \"fullnat\"")));
   const auto loaded =
-      parse_configuration(service_with({{"scheduler", "'mh'"}}), "b.toml", {{"dr"}, {"mh"}});
+      parse_configuration(service_with({{"scheduler", "'mh'"}}), "b.toml", {{"dr"}, {"mh"}, {}});
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->configuration.services[0].scheduler, "mh");
 }
