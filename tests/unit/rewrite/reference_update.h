@@ -2,6 +2,7 @@
 // 1624 equation 3. Shares no code with dataplane/packet/checksum.h.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -18,9 +19,15 @@ inline void put_reference_word(Bytes& bytes, size_t at, uint16_t word) {
 }
 
 // The checksum after the bytes [first, first + length) of `before` have become those of `after`.
-// `first` and `length` are even, counted from where the checksum's coverage begins.
+// `first` and `length` are even, counted from where the checksum's coverage begins. Where nothing
+// has changed the checksum stays: 0xffff, which is as good as 0, as well.
 inline uint16_t reference_update(uint16_t checksum, const Bytes& before, const Bytes& after,
                                  size_t first, size_t length) {
+  const auto start = static_cast<std::ptrdiff_t>(first);
+  const auto end = static_cast<std::ptrdiff_t>(first + length);
+  if (std::equal(before.begin() + start, before.begin() + end, after.begin() + start)) {
+    return checksum;
+  }
   uint32_t sum = static_cast<uint16_t>(~checksum);
   for (size_t at = first; at < first + length; at += 2) {
     sum += static_cast<uint16_t>(~reference_word(before, at));
