@@ -185,39 +185,47 @@ RewriteResult TunnelHeader::check(PacketView frame, size_t headroom, const Parse
   return headroom < overhead_ ? RewriteResult::kNoHeadroom : RewriteResult::kDone;
 }
 
+// The prepared header is copied first and completed where it lies: a header put together elsewhere
+// would have to leave the store buffer before it could be copied in one.
 void TunnelHeader::write_ipv4(PacketView frame, size_t offset, const Inner& inner,
                               const OuterFields& outer) const {
-  Ipv4Header ip = ipv4_;
   const bool dont_fragment =
       inner.dont_fragment || tunnel_.dont_fragment == OuterDontFragment::kAlways;
-  ip.traffic_class = inner.traffic_class;
-  ip.total_length = Big16::from_host(static_cast<uint16_t>(inner.length + overhead_));
-  ip.identification = Big16::from_host(dont_fragment ? uint16_t{0} : outer.identification);
-  ip.fragment = Big16::from_host(dont_fragment ? kIpv4DontFragment : uint16_t{0});
-  ip.protocol = wire_byte(outer_protocol(tunnel_.encapsulation, inner.protocol()));
-  ip.source = outer.source.v4_bytes();
+  const Big16 total_length = Big16::from_host(static_cast<uint16_t>(inner.length + overhead_));
+  const Big16 identification = Big16::from_host(dont_fragment ? uint16_t{0} : outer.identification);
+  const Big16 fragment = Big16::from_host(dont_fragment ? kIpv4DontFragment : uint16_t{0});
+  const uint8_t protocol = wire_byte(outer_protocol(tunnel_.encapsulation, inner.protocol()));
+  const IpAddress::V4Bytes source = outer.source.v4_bytes();
   // Of the two words that are filled in halfway the other half is in the prepared sum.
   ChecksumSum sum = ipv4_sum_;
-  sum.add(Big16::from_host(ip.traffic_class));
-  sum.add(ip.total_length);
-  sum.add(ip.identification);
-  sum.add(ip.fragment);
-  sum.add(Big16::from_host(ip.protocol));
-  sum.add(ip.source);
+  sum.add(Big16::from_host(inner.traffic_class));
+  sum.add(total_length);
+  sum.add(identification);
+  sum.add(fragment);
+  sum.add(Big16::from_host(protocol));
+  sum.add(source);
+
+  auto& ip = *frame.header_at<Ipv4Header>(offset);
+  ip = ipv4_;
+  ip.traffic_class = inner.traffic_class;
+  ip.total_length = total_length;
+  ip.identification = identification;
+  ip.fragment = fragment;
+  ip.protocol = protocol;
   ip.checksum = finish_checksum(sum);
-  *frame.header_at<Ipv4Header>(offset) = ip;
+  ip.source = source;
 }
 
 void TunnelHeader::write_ipv6(PacketView frame, size_t offset, const Inner& inner,
                               const OuterFields& outer) const {
-  Ipv6Header ip = ipv6_;
   const uint32_t label = outer.flow_hash & 0xfffffU;
+  auto& ip = *frame.header_at<Ipv6Header>(offset);
+  ip = ipv6_;
   ip.set_version_class_flow(inner.traffic_class, label == 0 ? 1 : label);
   ip.payload_length =
       Big16::from_host(static_cast<uint16_t>(inner.length + overhead_ - sizeof(Ipv6Header)));
   ip.next_header = wire_byte(outer_protocol(tunnel_.encapsulation, inner.protocol()));
   ip.source = outer.source.bytes();
-  *frame.header_at<Ipv6Header>(offset) = ip;
 }
 
 void TunnelHeader::write_shim(PacketView frame, size_t offset, const Inner& inner,
