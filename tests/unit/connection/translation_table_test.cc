@@ -146,6 +146,16 @@ TEST(TranslationTable, ForgetsAnEntryInWhateverWayItEnds) {
   EXPECT_EQ(table.locals_at_end.size(), 4U);
 }
 
+TEST(TranslationTable, AnEntryThatEndsBetweenThePassesIsNotFound) {
+  TranslatedTable table(0, 1);
+  table.open(1, 1, 5001, 1);
+  ConnectionProbe probe;
+  table.translations().prefetch_bucket(table.reply_to(5001, 1), probe);
+  table.translations().prefetch_entry(probe);
+  table->remove(*table->find(flow(1)));
+  EXPECT_EQ(table.translations().find(table.reply_to(5001, 1), probe, table.world), nullptr);
+}
+
 TEST(TranslationTable, AnEntryThatIsUsedAgainWithoutATranslationIsNotFoundByOldReplies) {
   TranslatedTable table(0, 1);
   table.open(1, 1, 5001, 1);
