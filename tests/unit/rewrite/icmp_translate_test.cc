@@ -211,14 +211,14 @@ TEST(IcmpTranslate, TranslatesQuotedFragments) {
 
 // RFC 4884: the quoted packet is 128 bytes with its padding, an MPLS label stack follows.
 TEST(IcmpTranslate, LeavesExtensionsAlone) {
-  const Bytes kLabels{0x20, 0, 0xdf, 0x1c, 0, 8, 1, 1, 0x00, 0x3e, 0x81, 0xff};
+  const Bytes labels{0x20, 0, 0xdf, 0x1c, 0, 8, 1, 1, 0x00, 0x3e, 0x81, 0xff};
   for_each_mode([&](const Mode& mode) {
     const bool v4 = mode.arrives.family() == Family::kIpv4;
     const auto with_extension = [&](const FlowNote& along, const IpAddress& from, size_t quote) {
       Bytes message = quoted(along, true).build().network_bytes();
       message.resize(quote);
       message.resize(128);
-      message.insert(message.end(), kLabels.begin(), kLabels.end());
+      message.insert(message.end(), labels.begin(), labels.end());
       std::array<uint8_t, 4> rest{};
       rest[v4 ? 1 : 0] = v4 ? 128 / 4 : 128 / 8;
       return packet()

@@ -10,7 +10,7 @@ namespace {
 
 // What the options become; counted from the start of the TCP header.
 void lower_in_model(Bytes& tcp, uint16_t maximum) {
-  const size_t end = (tcp.at(12) >> 4) * 4U;
+  const size_t end = size_t{tcp.at(12)} / 16 * 4;
   size_t at = 20;
   while (at < end && tcp.at(at) != 0) {
     if (tcp.at(at) == 1) {
@@ -37,7 +37,7 @@ Bytes model(const Bytes& before, const ParsedPacket& packet, uint16_t maximum) {
   const Bytes old_tcp = tcp;
   lower_in_model(tcp, maximum);
   if (tcp != old_tcp) {
-    const size_t length = (tcp.at(12) >> 4) * 4U;
+    const size_t length = size_t{tcp.at(12)} / 16 * 4;
     put_reference_word(
         tcp, 16, reference_update(reference_word(old_tcp, 16), old_tcp, tcp, 20, length - 20));
   }

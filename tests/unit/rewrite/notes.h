@@ -18,7 +18,7 @@ inline Endpoint endpoint(std::string_view text) {
   if (address.front() == '[') {
     address = address.substr(1, address.size() - 2);
   }
-  const int port = std::atoi(std::string(text.substr(colon + 1)).c_str());
+  const unsigned long port = std::stoul(std::string(text.substr(colon + 1)));
   return {ip_address(address), Big16::from_host(static_cast<uint16_t>(port))};
 }
 

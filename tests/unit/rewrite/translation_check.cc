@@ -172,7 +172,7 @@ std::string back_difference(const Frame& frame, const ParsedPacket& packet, cons
   return again.bytes == frame.bytes ? "" : "the translation back gives other bytes";
 }
 
-std::string check_one(Frame frame, const ParsedPacket& packet, const Translation& to,
+std::string check_one(const Frame& frame, const ParsedPacket& packet, const Translation& to,
                       TtlAction ttl) {
   const Outcome found =
       run(frame.bytes, [&](PacketView view) { return translate(view, packet, to, ttl); });
@@ -182,7 +182,7 @@ std::string check_one(Frame frame, const ParsedPacket& packet, const Translation
                        static_cast<int>(expected));
   }
   if (ttl == TtlAction::kDecrement && (to.source || to.destination)) {
-    const std::string difference = short_way_difference(frame.bytes, packet, to, found);
+    std::string difference = short_way_difference(frame.bytes, packet, to, found);
     if (!difference.empty()) {
       return difference;
     }
@@ -224,9 +224,9 @@ size_t model_quoted_end(const Bytes& bytes, const ParsedPacket& packet) {
   const uint8_t type = bytes.at(icmp);
   size_t length = 0;
   if (packet.family == Family::kIpv4) {
-    length = bytes.at(icmp + 5) * 4U;
+    length = size_t{bytes.at(icmp + 5)} * 4;
   } else if (type == 1 || type == 3) {
-    length = bytes.at(icmp + 4) * 8U;
+    length = size_t{bytes.at(icmp + 4)} * 8;
   }
   const size_t headers = size_t{packet.inner.transport_offset} - packet.inner.network_offset;
   return length < headers + 8 ? message_end
@@ -261,7 +261,7 @@ Bytes model_icmp_translation(const Bytes& before, const ParsedPacket& packet,
   return after.bytes;
 }
 
-std::string check_one_icmp(Frame frame, const ParsedPacket& packet, const Translation& along,
+std::string check_one_icmp(const Frame& frame, const ParsedPacket& packet, const Translation& along,
                            TtlAction ttl) {
   const IcmpErrorTranslation to = mirrored(along);
   const Outcome found = run(
@@ -311,7 +311,7 @@ std::string violated_translation(const Bytes& bytes, uint32_t seed) {
   }
   for (const Translation& to : all_directions(packet.family, seed)) {
     for (const TtlAction ttl : {TtlAction::kKeep, TtlAction::kDecrement}) {
-      const std::string violation = check_one(frame, packet, to, ttl);
+      std::string violation = check_one(frame, packet, to, ttl);
       if (!violation.empty()) {
         return violation;
       }
@@ -328,7 +328,7 @@ std::string violated_icmp_translation(const Bytes& bytes, uint32_t seed) {
   }
   for (const Translation& along : all_directions(packet.family, seed)) {
     for (const TtlAction ttl : {TtlAction::kKeep, TtlAction::kDecrement}) {
-      const std::string violation = check_one_icmp(frame, packet, along, ttl);
+      std::string violation = check_one_icmp(frame, packet, along, ttl);
       if (!violation.empty()) {
         return violation;
       }

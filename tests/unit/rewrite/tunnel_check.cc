@@ -181,7 +181,7 @@ std::string check_one(Frame frame, const ParsedPacket& packet, const Tunnel& tun
     if (found.fault == "UDP checksum" && may_be_wrong) {
       continue;
     }
-    const std::string what = difference(found, frame, packet, tunnel, outer);
+    std::string what = difference(found, frame, packet, tunnel, outer);
     if (!what.empty()) {
       return what;
     }
@@ -252,7 +252,7 @@ std::string violated_encapsulation(const Bytes& bytes, uint32_t seed) {
       outer.identification = static_cast<uint16_t>(seed);
       for (const size_t mtu : {size_t{0xffff}, packet.network_length + size_t{40}}) {
         outer.mtu = static_cast<uint16_t>(std::min<size_t>(mtu, 0xffff));
-        const std::string violation = check_one(frame, packet, tunnel, outer);
+        std::string violation = check_one(frame, packet, tunnel, outer);
         if (!violation.empty()) {
           return violation;
         }
