@@ -124,10 +124,8 @@ class TranslationTable {
   }
   template <typename KeyOf>
   [[nodiscard]] bool matches(ConnectionIndex entry, const ReturnKey& key, KeyOf& key_of) const {
-    return same_key(key_of(static_cast<const Connection&>(entries_[entry]),
-                           static_cast<const Translation&>(records_[entry]))
-                        .tuple,
-                    key.tuple);
+    return key_of(static_cast<const Connection&>(entries_[entry]),
+                  static_cast<const Translation&>(records_[entry])) == key;
   }
   template <typename KeyOf>
   Connection* find(const ReturnKey& key, uint64_t hash, KeyOf& key_of) {

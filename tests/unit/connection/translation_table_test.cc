@@ -59,6 +59,27 @@ class TranslatedTable {
   ConnectionTable table_;
 };
 
+TEST(ReturnKey, HasTheShapeOfAFlowFromThePeerToTheServer) {
+  ServerEndpoint server;
+  server.address = IpAddress::v4({10, 1, 0, 1});
+  server.port = Big16::from_host(8080);
+  server.protocol = IpProtocol::kUdp;
+  FlowKey expected;
+  expected.client = IpAddress::v4({198, 51, 100, 7});
+  expected.client_port = Big16::from_host(40'000);
+  expected.vip = server.address;
+  expected.vip_port = server.port;
+  expected.protocol = server.protocol;
+  ReturnKey key = ReturnKey::of(server, expected.client, expected.client_port);
+  EXPECT_EQ(key.tuple, expected);
+  EXPECT_EQ(flow_hash(key.tuple, kTestHashKey), flow_hash(expected, kTestHashKey));
+  for (size_t byte = 0; byte < sizeof(ReturnKey); ++byte) {
+    ReturnKey other = key;
+    reinterpret_cast<uint8_t*>(&other)[byte] ^= 1;
+    EXPECT_FALSE(other == key) << byte;
+  }
+}
+
 TEST(TranslationTable, IsThereWhenItIsAskedForOnly) {
   const auto timeout = [](const Connection&) { return 100U; };
   ConnectionTable without({100, 10}, kTestHashKey, timeout, nullptr);
