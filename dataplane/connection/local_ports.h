@@ -107,6 +107,7 @@ class LocalPorts {
   [[nodiscard]] bool uses(LocalAddressIndex address) const {
     return lanes_of_address_[static_cast<uint16_t>(address)] != 0;
   }
+  [[nodiscard]] const LocalPortSettings& settings() const { return settings_; }
   [[nodiscard]] const LocalPortCounts& counts() const { return counts_; }
   [[nodiscard]] size_t memory_bytes() const { return memory_bytes_; }
 
@@ -151,7 +152,7 @@ class LocalPorts {
   [[nodiscard]] uint64_t hash_of(LocalAddressIndex address, const ServerEndpoint& server) const;
   LaneNumber lane_of(LocalAddressIndex address, const ServerEndpoint& server);
   LaneNumber open_lane(uint64_t hash, LocalAddressIndex address, const ServerEndpoint& server);
-  void forget_lane(LaneNumber lane);
+  void forget_lane(LaneNumber number);
   [[nodiscard]] bool is_idle(const Lane& lane, Seconds32 now) const;
   void shrink(Lane& lane, Seconds32 now);
   bool give_set(Lane& lane);

@@ -82,11 +82,11 @@ class Comparison {
   }
 
   void take() {
-    static const std::vector<std::vector<LocalAddressIndex>> kServices{
+    static const std::vector<std::vector<LocalAddressIndex>> services{
         {LocalAddressIndex{0}, LocalAddressIndex{1}, LocalAddressIndex{2}},
         {LocalAddressIndex{2}, LocalAddressIndex{65535}},  // shares an address with the first
         {LocalAddressIndex{7}}};
-    const auto& addresses = kServices[below(3)];
+    const auto& addresses = services[below(3)];
     const uint32_t number = below(life_.servers);
     const auto result = ports_.take(addresses, server(number), now_);
     if (!result.has_value()) {
