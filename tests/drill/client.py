@@ -314,7 +314,8 @@ class Client:
         while not self.is_stopping and now() - self.began < LONGEST_RUN_SECONDS:
             self.loop.turn()
         self.is_stopping, stopped = True, now()
-        to_come = max((self.plan.length - each.received_bytes for each in self.downloads if each.ended is None), default=0)
+        to_come = max((self.plan.length - each.received_bytes for each in self.downloads if each.ended is None),
+                      default=0)
         grace = to_come / self.options.rate + self.options.grace
         while self.under_way() and now() - stopped < grace:
             self.loop.turn()

@@ -162,7 +162,8 @@ def preemption(scene):
 
 def restart(scene):
     scene.lb1.ctl("restart")
-    wait_until(lambda: int(scene.lb1.ctl_json("status").get("uptimeSeconds", 99)) < 2, 10, "a new ballastd", ASK_SECONDS)
+    wait_until(lambda: int(scene.lb1.ctl_json("status").get("uptimeSeconds", 99)) < 2, 10, "a new ballastd",
+               ASK_SECONDS)
     scene.hold()
     scene.expect(scene.lb1, "ACTIVE")
 

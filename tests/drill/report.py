@@ -25,7 +25,8 @@ SAYS = {"outage_ms": "the service was away for {value} ms, at most {limit}", "fa
         "broken": "{value} long connections broke", "two_owners_ms": "two nodes owned an address for {value} ms",
         "moves": "the addresses moved {value} times", "bad_adverts": "{value} adverts were malformed"}
 COLUMNS = (("kind", 22), ("outage_ms", 9), ("ping_ms", 8), ("requests", 8), ("failed", 6), ("connections", 11),
-           ("broken", 6), ("two_owners_ms", 13), ("moves", 5), ("largest_advert_gap_ms", 21), ("largest_lateness_ms", 19))
+           ("broken", 6), ("two_owners_ms", 13), ("moves", 5), ("largest_advert_gap_ms", 21),
+           ("largest_lateness_ms", 19))
 
 
 def outage_limit(interval_ms):
@@ -75,8 +76,8 @@ def notes_of(load, watch):
     for vip, outages in load.outages("probes").items():
         more = sorted(outages, key=lambda outage: -outage[1])[1:4]
         if more:
-            notes.append(f"further outages of {vip}: " + ", ".join(f"{milliseconds(length)} ms at "
-                                                                   f"{start - load.begin:.2f} s" for start, length in more))
+            notes.append(f"further outages of {vip}: " + ", ".join(
+                f"{milliseconds(length)} ms at {start - load.begin:.2f} s" for start, length in more))
     return notes
 
 

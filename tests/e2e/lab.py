@@ -314,7 +314,8 @@ device = "{self.device}"
         for server in servers:
             host = 11 + self.server_names.index(server)
             weight = weights.get(server, 1)
-            lines += [f'  {{ address = "{network}{host}", weight = {weight} }},' for network in networks or self.server_networks]
+            lines += [f'  {{ address = "{network}{host}", weight = {weight} }},'
+                      for network in networks or self.server_networks]
         listeners = ", ".join('"' + each.format(v4=VIP4, v6=f"[{VIP6}]") + '"' for each in listen)
         return "\n".join(["", "[[service]]", f'name = "{name}"', f"listen = [{listeners}]", 'mode = "dr"',
                           f'scheduler = "{scheduler}"', f"check = {check}", extra, "server = [", *lines, "]", ""])
