@@ -90,9 +90,9 @@ std::string describe_lists(const std::vector<IpAddress>& theirs, const RouterSet
   const std::vector<IpAddress> less = without(ours.addresses, theirs);
   if (!has_only_link_local(more) && has_only_link_local(without(theirs, more))) {
     return fmt::format(
-        "none of its addresses is configured here: {}: does somebody else use virtual router id "
-        "{}?",
-        in_words(more), index(ours.key.id));
+        "none of its addresses is configured here: it has {}, here is {}: a mistake in one of the "
+        "files, or does somebody else use virtual router id {}?",
+        in_words(more), in_words(less), index(ours.key.id));
   }
   std::string text = "its addresses differ:";
   text += more.empty() ? "" : fmt::format(" it has {}, not configured here", in_words(more));

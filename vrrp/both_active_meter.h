@@ -16,6 +16,8 @@ struct BothActiveCount {
   uint64_t episodes = 0;
   Duration total{0};
   Duration longest{0};
+  std::optional<TimePoint> since;       // of the present episode
+  std::optional<TimePoint> last_heard;  // the last advert of any
 };
 
 class BothActiveMeter {
@@ -47,8 +49,20 @@ class BothActiveMeter {
     return length;
   }
 
-  // Finished episodes; `episodes` includes the present one.
-  [[nodiscard]] const BothActiveCount& count() const { return count_; }
+  // The present episode included, as far as it has got.
+  [[nodiscard]] BothActiveCount count() const {
+    BothActiveCount count = count_;
+    if (first_) {
+      const Duration length = std::max<Duration>(last_ - *first_, std::chrono::milliseconds{1});
+      count.total += length;
+      count.longest = std::max(count.longest, length);
+      count.since = first_;
+    }
+    if (count.episodes > 0) {
+      count.last_heard = last_;
+    }
+    return count;
+  }
 
  private:
   std::optional<TimePoint> first_;

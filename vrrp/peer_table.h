@@ -50,6 +50,14 @@ class PeerTable {
   // meanwhile, so the next advert ends no gap.
   void interrupt() { last_sender_.reset(); }
 
+  // The router is configured differently from now on: what was wrong until now may be right. The
+  // counts stay.
+  void forget_when() {
+    for (FaultCount& fault : totals_) {
+      fault.last = {};
+    }
+  }
+
   [[nodiscard]] std::vector<Peer> peers() const;  // sorted by source; the shared one last
   [[nodiscard]] const Peer* find(const IpAddress& source) const;
   [[nodiscard]] const std::array<FaultCount, kAdvertFaults>& totals() const { return totals_; }

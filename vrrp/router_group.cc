@@ -139,6 +139,7 @@ void RouterGroup::apply_faults(TimePoint now, Actions& actions) {
     }
   }
   promote_together(now, actions);
+  finish_restart(now, actions);
   note_change(actions, first_action);
 }
 
@@ -172,12 +173,12 @@ void RouterGroup::set_settings(TimePoint now, GroupSettings settings, OwnAddress
     members.push_back(std::move(*found));
     routers_.erase(found);
   }
+  note_change(actions, first_action);
   for (VirtualRouter& gone : routers_) {
     gone.stop(now, State::kInitialize, "no longer configured", actions);
   }
   routers_ = std::move(members);
   update_terms(now);
-  note_change(actions, first_action);
   set_own_addresses(now, addresses_, actions);
 }
 
@@ -310,9 +311,9 @@ void RouterGroup::settle(TimePoint now, const std::vector<State>& before, Action
     }
     for (VirtualRouter& other : routers_) {
       if (other.state() == State::kActive) {
-        other.follow(now,
-                     fmt::format("{} of the same group is not active any more", routers_[i].name()),
-                     actions);
+        other.follow(
+            now, fmt::format("{}, which moves with it, is not active any more", routers_[i].name()),
+            actions);
       }
     }
   }
@@ -341,8 +342,8 @@ void RouterGroup::promote_together(TimePoint now, Actions& actions) {
 void RouterGroup::note_change(const Actions& actions, size_t first_action) {
   for (size_t i = first_action; i < actions.size(); ++i) {
     if (const auto* change = std::get_if<Transition>(&actions[i].kind);
-        change != nullptr &&
-        !change->reason.ends_with("of the same group is not active any more")) {
+        change != nullptr && !change->reason.ends_with("is not active any more") &&
+        !(last_change_.at == change->at && last_change_.to == change->to)) {
       last_change_ = {change->from, change->to, change->reason, change->at};
     }
   }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,12 +80,21 @@ struct GroupStatus {
   std::vector<RouterStatus> routers;
 };
 
+// Another router id announces an address that is configured here: two nodes answer for it.
+struct StrangeClaim {
+  IpAddress source;
+  VirtualRouterId id{0};
+  IpAddress address;
+  TimePoint last;
+};
+
 struct SpeakerStatus {
   std::vector<GroupStatus> groups;
   // Adverts for no router that is configured, by interface: how many, from whom, which id.
   std::array<FaultCount, kAdvertFaults> strangers{};
   VirtualRouterId last_strange_id{0};
-  std::string real_time;  // "SCHED_FIFO 50", or why not
+  std::optional<StrangeClaim> strange_claim;  // the last one
+  std::string real_time;                      // "SCHED_FIFO 50", or why not
 };
 
 class Speaker {

@@ -19,6 +19,9 @@ constexpr size_t kMaximumPerTurn = 256;   // datagrams of one socket before time
 // asked: that is no disagreement.
 constexpr uint32_t kAdvertsOfARestart = 5;
 
+// How long a router that could not send takes no part.
+constexpr Duration kSendRetry = std::chrono::seconds{10};
+
 }  // namespace
 
 // A socket for every interface and family that a router needs, none for others. An interface that
@@ -107,6 +110,37 @@ void Speaker::Core::take(const AdvertSocket::Received& received) {
   count.last = clock_now();
   count.last_offender = datagram.source;
   last_strange_id_ = key.id;
+  if (what == AdvertFault::kVridUnknown) {
+    note_claim(key, datagram);
+  }
+}
+
+// With a good advert of another id, an address of ours.
+void Speaker::Core::note_claim(const RouterKey& key, const Datagram& datagram) {
+  const auto read = read_advert(datagram.message, {datagram.source, datagram.destination});
+  if (!read || read->advert.priority == kReleasing) {
+    return;
+  }
+  for (const auto& [name, running] : groups_) {
+    for (const VirtualRouter& router : running.group.routers()) {
+      const auto claimed =
+          std::ranges::find_first_of(router.settings().addresses, read->advert.addresses);
+      if (claimed == router.settings().addresses.end()) {
+        continue;
+      }
+      const TimePoint now = clock_now();
+      const bool is_news = !strange_claim_ || now - strange_claim_->last > PeerTable::kLogEvery;
+      strange_claim_ = StrangeClaim{datagram.source, key.id, *claimed, now};
+      if (is_news) {
+        callbacks_.report(name,
+                          {true, fmt::format("{} announces {} as virtual router {}, which is "
+                                             "{} here: both answer for it",
+                                             datagram.source.to_string(), claimed->to_string(),
+                                             index(key.id), index(router.settings().key.id))});
+      }
+      return;
+    }
+  }
 }
 
 void Speaker::Core::judge(Running& running, const RouterKey& key,
@@ -180,12 +214,14 @@ void Speaker::Core::act(Running& running, const RouterKey& router, const SendAdv
   }
   const ChecksumForm form =
       member != nullptr ? member->settings().checksum : ChecksumForm::kRfc5798;
+  std::optional<int> least_error;  // 0: it has left to somebody
   for (const IpAddress& destination : destinations) {
     const AdvertPath path{source, destination};
     if (source.family() != destination.family()) {
       continue;
     }
     const int error = wire->second->socket.send(build_advert(sent.advert, path, form), path);
+    least_error = error == 0 || least_error == 0 ? 0 : error;
     RouterRecord& record = running.records[router];
     record.send_errors += static_cast<uint64_t>(error != 0);
     if (error != 0 && error != record.last_error) {
@@ -194,6 +230,27 @@ void Speaker::Core::act(Running& running, const RouterKey& router, const SendAdv
           {true, fmt::format("advert to {}: {}", destination.to_string(), std::strerror(error))});
     }
     record.last_error = error;
+  }
+  if (least_error) {
+    note_sending(running, router, *least_error);
+  }
+}
+
+// Who cannot be heard must not go on: the others do not wait for longer than a lease lasts.
+void Speaker::Core::note_sending(Running& running, const RouterKey& router, int error) {
+  RouterRecord& record = running.records[router];
+  const VirtualRouter* member = running.group.find(router);
+  if (error == 0 || member == nullptr || member->state() != State::kActive) {
+    record.failing_since.reset();
+    return;
+  }
+  const TimePoint now = clock_now();
+  const TimePoint since = record.failing_since.value_or(now);
+  record.failing_since = since;
+  if (now - since >= lease_duration(member->settings().advert_interval)) {
+    record.failing_since.reset();
+    running.send_fault = fmt::format("adverts cannot be sent: {}", std::strerror(error));
+    running.send_fault_until = now + kSendRetry;
   }
 }
 

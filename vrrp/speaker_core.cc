@@ -12,6 +12,7 @@ namespace ballast::vrrp {
 namespace {
 
 constexpr int kRealTimePriority = 50;
+constexpr Duration kSocketRetry = std::chrono::seconds{1};
 
 // A thread that is started from this one does not inherit the priority.
 std::string ask_for_real_time() {
@@ -102,17 +103,22 @@ void Speaker::Core::set_groups(std::vector<SpeakerGroup> wanted) {
   for (SpeakerGroup& group : wanted) {
     const std::string name = group.settings.name;
     const OwnAddresses addresses = addresses_for(group.settings);
+    forget_old_faults(name, group.settings);
     const bool is_known = one(name, [&](RouterGroup& running, TimePoint now, Actions& actions) {
       running.set_settings(now, group.settings, addresses, actions);
     });
     if (is_known) {
       continue;
     }
-    lease_fault_ = lease_holder_.fault(clock_now());
-    groups_.emplace(
-        name, Running{RouterGroup(group.settings, with_lease_fault(group.condition), addresses),
-                      group.condition,
-                      {}});
+    follow_faults();
+    Condition condition = group.condition;
+    if (!lease_fault_.empty()) {
+      condition.faults.insert(condition.faults.begin(), lease_fault_);
+    }
+    groups_.emplace(name, Running{.group = RouterGroup(group.settings, condition, addresses),
+                                  .told = group.condition,
+                                  .send_fault = {},
+                                  .records = {}});
     one(name, [&group](RouterGroup& running, TimePoint now, Actions& actions) {
       group.is_adopted ? running.adopt(now, actions) : running.start(now, actions);
     });
@@ -123,11 +129,28 @@ void Speaker::Core::set_groups(std::vector<SpeakerGroup> wanted) {
   }
 }
 
-Condition Speaker::Core::with_lease_fault(Condition told) const {
-  if (!lease_fault_.empty()) {
-    told.faults.insert(told.faults.begin(), lease_fault_);
+// Of routers that are about to be configured differently.
+void Speaker::Core::forget_old_faults(const std::string& name, const GroupSettings& wanted) {
+  const auto found = groups_.find(name);
+  if (found == groups_.end()) {
+    return;
   }
-  return told;
+  for (const RouterSettings& router : wanted.routers) {
+    const VirtualRouter* present = found->second.group.find(router.key);
+    if (present != nullptr && present->settings() != router) {
+      found->second.records[router.key].peers.forget_when();
+    }
+  }
+}
+
+Condition Speaker::Core::condition_of(const Running& running) const {
+  Condition condition = running.told;
+  for (const std::string& fault : {running.send_fault, lease_fault_}) {
+    if (!fault.empty()) {
+      condition.faults.insert(condition.faults.begin(), fault);
+    }
+  }
+  return condition;
 }
 
 void Speaker::Core::set_condition(const std::string& name, const Condition& condition) {
@@ -137,22 +160,38 @@ void Speaker::Core::set_condition(const std::string& name, const Condition& cond
   }
   found->second.told = condition;
   one(name, [&](RouterGroup& running, TimePoint now, Actions& actions) {
-    running.set_condition(now, with_lease_fault(condition), actions);
+    running.set_condition(now, condition_of(found->second), actions);
   });
 }
 
 // Before anything that could renew a lease.
-void Speaker::Core::follow_lease_holder() {
-  std::string fault = lease_holder_.fault(clock_now());
-  if (fault == lease_fault_) {
+void Speaker::Core::follow_faults() {
+  const TimePoint now = clock_now();
+  lease_fault_ = lease_holder_.fault(now);
+  for (auto& [name, running] : groups_) {
+    if (now >= running.send_fault_until) {
+      running.send_fault.clear();  // to be tried again: nothing shows that it would go
+    }
+    Condition condition = condition_of(running);
+    if (condition != running.group.condition()) {
+      Actions actions;
+      running.group.set_condition(now, std::move(condition), actions);
+      carry_out(running, actions);
+    }
+  }
+}
+
+// What could not be opened, for want of descriptors or memory, may be opened later.
+void Speaker::Core::retry_sockets() {
+  const TimePoint now = clock_now();
+  if (socket_errors_.empty() || now < next_socket_retry_) {
     return;
   }
-  lease_fault_ = std::move(fault);
-  for (auto& [name, running] : groups_) {
-    Actions actions;
-    running.group.set_condition(clock_now(), with_lease_fault(running.told), actions);
-    carry_out(running, actions);
-  }
+  next_socket_retry_ = now + kSocketRetry;
+  open_wires();
+  each([this](RouterGroup& group, TimePoint when, Actions& actions) {
+    group.set_own_addresses(when, addresses_for(group.settings()), actions);
+  });
 }
 
 void Speaker::Core::carry_out(Running& running, const Actions& actions) {
@@ -206,7 +245,8 @@ void Speaker::Core::arm() {
 
 void Speaker::Core::wake() {
   next_pulse_ = clock_now() + LeaseHolder::kPulse;
-  follow_lease_holder();
+  retry_sockets();
+  follow_faults();
   each([](RouterGroup& group, TimePoint now, Actions& actions) {
     if (now >= group.deadline()) {
       group.tick(now, actions);

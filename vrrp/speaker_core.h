@@ -67,22 +67,29 @@ class Speaker::Core {
     uint32_t other_intervals = 0;  // adverts in a row with another interval than is configured here
     uint64_t send_errors = 0;
     int last_error = 0;
+    std::optional<TimePoint> failing_since;  // no advert has left since
   };
   struct Running {
     RouterGroup group;
-    Condition told;  // without what the lease holder says
+    Condition told;          // without what follows, and what the lease holder says
+    std::string send_fault;  // adverts have not left for as long as a lease lasts
+    TimePoint send_fault_until{};
     std::map<RouterKey, RouterRecord> records;
   };
 
   static TimePoint clock_now() { return std::chrono::steady_clock::now(); }
   [[nodiscard]] OwnAddresses addresses_for(const GroupSettings& settings) const;
-  [[nodiscard]] Condition with_lease_fault(Condition told) const;
-  void follow_lease_holder();
+  [[nodiscard]] Condition condition_of(const Running& running) const;
+  void follow_faults();
+  void retry_sockets();
+  void note_sending(Running& running, const RouterKey& router, int error);
+  void forget_old_faults(const std::string& name, const GroupSettings& wanted);
   void open_wires();
   void wait(const SocketKey& key);
   void read_all();
   void read(const SocketKey& key, size_t limit);
   void take(const AdvertSocket::Received& received);
+  void note_claim(const RouterKey& key, const Datagram& datagram);
   void judge(Running& running, const RouterKey& key, const AdvertSocket::Received& received);
   void fault(Running& running, const RouterKey& key, const IpAddress& source, AdvertFault what,
              const std::string& text);
@@ -104,6 +111,7 @@ class Speaker::Core {
   boost::asio::steady_timer timer_;
   TimePoint armed_for_ = kNever;
   TimePoint next_pulse_{};
+  TimePoint next_socket_retry_{};
   std::map<InterfaceIndex, InterfaceFacts> interfaces_;
   std::map<SocketKey, std::unique_ptr<Wire>> wires_;
   std::map<SocketKey, std::string> socket_errors_;
@@ -112,6 +120,7 @@ class Speaker::Core {
   std::map<RouterKey, std::string> owners_;  // which group a router is in
   std::array<FaultCount, kAdvertFaults> strangers_{};
   VirtualRouterId last_strange_id_{0};
+  std::optional<StrangeClaim> strange_claim_;
   std::string real_time_;
   std::thread thread_;  // last: runs as soon as it is there
 };

@@ -37,6 +37,7 @@ SpeakerStatus Speaker::Core::status() const {
   }
   status.strangers = strangers_;
   status.last_strange_id = last_strange_id_;
+  status.strange_claim = strange_claim_;
   status.real_time = real_time_;
   return status;
 }

@@ -112,8 +112,7 @@ ExitCode restart(const CommandLine& line, Report& report) {
     report.print(fmt::format(
         "ballastd restarts in place; {}\n",
         others_wait == 0 ? "forwarding goes on"
-                         : fmt::format("forwarding goes on, and other nodes wait {} before they "
-                                       "take over",
+                         : fmt::format("forwarding goes on, and the addresses are held for {}",
                                        lapse_of_milliseconds(others_wait))));
     (void)report.flush();  // what follows may take seconds
   }

@@ -92,8 +92,9 @@ DataplaneLink::Callbacks Daemon::link_callbacks(std::function<void()> on_fenced)
                 vrrp_->world_changed();
               },
           .on_fenced =
-              [on_fenced = std::move(on_fenced)](const std::string& by) {
+              [this, on_fenced = std::move(on_fenced)](const std::string& by) {
                 spdlog::error("dataplane: another ballastd took over ({}): this one ends", by);
+                vrrp_->abandon();  // the leases are its
                 on_fenced();
               }};
 }
@@ -153,6 +154,7 @@ ProgramUser Daemon::program_user() const {
 }
 
 void Daemon::prepare_end(std::function<void()> done) {
+  is_ending_ = true;
   vrrp_->give_away(std::move(done));
 }
 

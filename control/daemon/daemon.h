@@ -138,6 +138,7 @@ class Daemon : private ControlHandler {
   ReloadRecord last_reload_;
   uint64_t configuration_number_ = 1;  // how many have been in force
   bool reload_under_way_ = false;
+  bool is_ending_ = false;
   bool reload_again_ = false;  // asked for by a signal meanwhile
   bool adopted_ = false;       // what a dataplane knew has been taken over
   std::function<void()> on_restart_;

@@ -138,9 +138,9 @@ ServersPart::Quorum ServersPart::quorum_of(const std::string& name) const {
           service->quorum};
 }
 
-size_t ServersPart::not_checked_yet(const std::set<IpAddress>& vips) const {
+ServersPart::Unchecked ServersPart::not_checked_yet(const std::set<IpAddress>& vips) const {
   const Targets known = targets();
-  size_t missing = 0;
+  Unchecked unchecked;
   for (const ServiceSettings& service : configuration_.services) {
     const auto is_concerned = [&vips](const Listener& listener) {
       return vips.count(listener.address) != 0;
@@ -153,12 +153,16 @@ size_t ServersPart::not_checked_yet(const std::set<IpAddress>& vips) const {
         continue;
       }
       const auto target = known.find(ServerId{service.name, server.key}.to_string());
-      const bool is_checked = target != known.end() && target->second.last_ended &&
-                              target->second.health != healthcheck::Health::kUnknown;
-      missing += is_checked ? 0 : 1;
+      ++unchecked.of;
+      if (target != known.end() && target->second.last_ended) {
+        continue;
+      }
+      if (unchecked.count++ == 0) {
+        unchecked.first = service.name + " " + server.key.to_string();
+      }
     }
   }
-  return missing;
+  return unchecked;
 }
 
 void ServersPart::say(const ServiceSettings& service) {

@@ -53,10 +53,15 @@ class ServersPart {
     size_t usable = 0;
     size_t quorum = 0;
   };
-  [[nodiscard]] Quorum quorum_of(const std::string& service) const;
-  // How many servers of services that listen on these addresses have not been checked since the
-  // checks were started; those without a check are none of them.
-  [[nodiscard]] size_t not_checked_yet(const std::set<IpAddress>& vips) const;
+  [[nodiscard]] Quorum quorum_of(const std::string& name) const;
+  // Servers of services that listen on these addresses whose first check since the checks were
+  // started has not ended, whatever it found; those without a check are none of them.
+  struct Unchecked {
+    size_t count = 0;
+    size_t of = 0;      // all that are checked
+    std::string first;  // `web 10.0.0.9`
+  };
+  [[nodiscard]] Unchecked not_checked_yet(const std::set<IpAddress>& vips) const;
   // None while there are no checks.
   [[nodiscard]] Targets targets() const;
 

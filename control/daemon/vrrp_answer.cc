@@ -155,6 +155,22 @@ std::string describe(AdvertFault fault, const vrrp::FaultCount& counted,
                                    : vrrp::describe_fault(fault, *peer->last, *settings);
 }
 
+// Empty: not for a minute.
+std::string both_active(const RouterName& router, const vrrp::BothActiveCount& count,
+                        TimePoint now) {
+  if (count.since) {
+    return fmt::format(
+        "two routers are active (IPv{}), for {} ms by now: can they hear each other?",
+        index(router.family), count_of<milliseconds>(now - *count.since));
+  }
+  if (count.last_heard && now - *count.last_heard < kRecently) {
+    return fmt::format("two routers were active (IPv{}) {} s ago, for {} ms in all",
+                       index(router.family), since<std::chrono::seconds>(*count.last_heard, now),
+                       count_of<milliseconds>(count.total));
+  }
+  return {};
+}
+
 // Weights that can change nothing between this node and one that was heard lately.
 std::vector<std::string> vain_weights(const VrrpView& view, const vrrp::RouterStatus& status) {
   std::vector<std::string> texts;
@@ -189,9 +205,23 @@ std::vector<std::string> disagreements(const VrrpView& view) {
             vrrp::is_discarded(fault) ? "its adverts are discarded" : "its adverts count"));
       }
     }
+    if (std::string text = both_active(name, status->statistics.both_active, view.now);
+        !text.empty()) {
+      texts.push_back(std::move(text));
+    }
     for (std::string& text : vain_weights(view, *status)) {
       texts.push_back(std::move(text));
     }
+  }
+  const auto& claim = view.strange_claim;
+  const auto& own = view.settings.addresses;
+  if (claim && view.now - claim->last < kRecently &&
+      std::ranges::find(own, claim->address) != own.end()) {
+    texts.push_back(
+        fmt::format("{} announces {} as virtual router {}, here it is {}: both answer "
+                    "for it: give both nodes one virtual_router_id",
+                    claim->source.to_string(), claim->address.to_string(), index(claim->id),
+                    view.settings.virtual_router_id));
   }
   return texts;
 }

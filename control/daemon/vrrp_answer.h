@@ -24,6 +24,7 @@ struct VrrpView {
   std::vector<std::string> faults;
   std::optional<vrrp::GroupSettings> group_settings;  // as the speaker has them
   std::vector<vrrp::TrackSettings> group_tracks;
+  std::optional<vrrp::StrangeClaim> strange_claim;  // of any address
   vrrp::TimePoint now;
 };
 

@@ -30,8 +30,11 @@ void VrrpPart::update_conditions() {
   for (const VrrpGroup& group : groups_of(configuration_.vrrp)) {
     Group& known = groups_[group.name];
     vrrp::Condition condition = condition_of(group, known);
-    waits = waits || !condition.faults.empty();
+    waits = waits || !known.checks_have_run || !runs_on_configuration_ || is_delayed(group, known);
     if (known.is_told && condition != known.condition) {
+      if (!condition.faults.empty() && condition.faults != known.condition.faults) {
+        spdlog::warn("vrrp \"{}\": fault: {}", group.name, fmt::join(condition.faults, "; "));
+      }
       known.condition = condition;
       speaker_->set_condition(group.name, std::move(condition));
     }
@@ -50,20 +53,32 @@ void VrrpPart::update_conditions() {
 vrrp::Condition VrrpPart::condition_of(const VrrpGroup& group, Group& known) {
   observe_tracks(group, *known.tracking);
   if (known.is_adopted && !known.is_told) {
-    // What has not been looked at since the restart was good enough before it.
-    for (const auto& [name, thing] : known.tracking->things()) {
-      if (!thing.is_up()) {
-        known.tracking->observe(std::chrono::steady_clock::now(), name, true,
-                                "not looked at since ballastd was restarted");
-      }
-    }
+    // It was good enough before the restart.
+    trust_until_observed(*known.tracking, "not looked at since ballastd was restarted");
   }
   vrrp::Condition condition = known.tracking->condition();
   std::vector<std::string> faults;
   add_port_faults(group, faults);
   add_readiness_faults(group, known, faults);
   condition.faults.insert(condition.faults.begin(), faults.begin(), faults.end());
+  // What is wrong before what only takes its time.
+  std::ranges::stable_partition(condition.faults,
+                                [](const std::string& fault) { return !fault.ends_with(" yet"); });
   return condition;
+}
+
+// A node that takes part already does not stop because something else is to be looked at: that
+// counts as up until somebody has.
+void VrrpPart::trust_until_observed(vrrp::Tracking& tracking, const std::string& text) {
+  std::vector<std::string> unknown;
+  for (const auto& [name, thing] : tracking.things()) {
+    if (!thing.is_up()) {
+      unknown.push_back(name);
+    }
+  }
+  for (const std::string& name : unknown) {
+    tracking.observe(std::chrono::steady_clock::now(), name, true, text);
+  }
 }
 
 // Of the ports that adverts leave by: nobody has to ask for that.
@@ -92,23 +107,30 @@ void VrrpPart::add_readiness_faults(const VrrpGroup& group, Group& known,
   if (!page_trouble_.empty()) {
     faults.push_back(page_trouble_);
   }
-  runs_on_configuration_ = runs_on_configuration_ || link_.in_sync();
-  if (!runs_on_configuration_) {
+  runs_on_configuration_ = runs_on_configuration_ || link_.runs_on_configuration();
+  if (!runs_on_configuration_ && !known.is_adopted) {
     faults.push_back(
         link_.trouble().empty()
             ? "the dataplane does not run on the configuration yet"
             : fmt::format("the dataplane does not run on the configuration: {}", link_.trouble()));
   }
-  known.checks_have_run = known.checks_have_run || servers_.not_checked_yet(vips_of(group)) == 0;
   if (!known.checks_have_run) {
-    faults.emplace_back("health checks have not run yet");
+    const ServersPart::Unchecked unchecked = servers_.not_checked_yet(vips_of(group));
+    known.checks_have_run = unchecked.count == 0;
+    if (!known.checks_have_run) {
+      faults.push_back(fmt::format("health checks of {} of {} servers, {} first, have not run yet",
+                                   unchecked.count, unchecked.of, unchecked.first));
+    }
   }
-  const VrrpSettings& first = *group.members.front();
-  const auto since_start = std::chrono::steady_clock::now() - started_;
-  if (since_start < first.start_delay && !known.is_adopted) {
+  if (is_delayed(group, known)) {
     faults.push_back(fmt::format("start_delay: {} after the start of ballastd",
-                                 format_duration(first.start_delay)));
+                                 format_duration(group.members.front()->start_delay)));
   }
+}
+
+bool VrrpPart::is_delayed(const VrrpGroup& group, const Group& known) const {
+  return !known.is_adopted &&
+         std::chrono::steady_clock::now() - started_ < group.members.front()->start_delay;
 }
 
 void VrrpPart::observe_tracks(const VrrpGroup& group, vrrp::Tracking& tracking) const {

@@ -39,11 +39,14 @@ bool is_under_way(const vrrp::GroupStatus& group) {
          });
 }
 
-// Who sent an advert that holds the addresses, the latest one.
+// Who sent an advert that holds the addresses: the latest one of the first family that was heard.
 std::string active_peer(const vrrp::GroupStatus& group, TimePoint since) {
   std::string address;
   TimePoint latest = since;
   for (const vrrp::RouterStatus& router : group.routers) {
+    if (!address.empty()) {
+      break;
+    }
     for (const vrrp::Peer& peer : router.peers) {
       if (peer.last && peer.last->priority != vrrp::kReleasing && peer.last_heard > latest) {
         latest = peer.last_heard;
@@ -86,7 +89,8 @@ void VrrpPart::watch_move(const std::string& group, TimePoint since,
       return;
     }
     Moved moved{.was_active = true,
-                .has_moved = found == nullptr || found->state != vrrp::State::kActive,
+                .has_moved = found == nullptr ||
+                             (found->state != vrrp::State::kActive && !is_under_way(*found)),
                 .now_active = {},
                 .time = std::chrono::duration_cast<milliseconds>(taken)};
     if (moved.has_moved && found != nullptr) {
@@ -106,7 +110,7 @@ void VrrpPart::release(const std::string& group) {
 
 void VrrpPart::prepare_restart(const OnPrepared& done) {
   if (!speaker_ || told_settings_.empty()) {
-    return done(kRestartTime);
+    return done(milliseconds{0});
   }
   if (on_group_prepared_) {
     return done(std::nullopt);
@@ -127,7 +131,7 @@ void VrrpPart::prepare_restart(const OnPrepared& done) {
     on_group_prepared_ = {};
     const auto left =
         std::chrono::duration_cast<milliseconds>(*until - std::chrono::steady_clock::now());
-    done(*until == vrrp::kNever ? kRestartTime : left);
+    done(*until == vrrp::kNever ? milliseconds{0} : left);
   };
   timers_->restart.expires_after(kPreparePatience);
   timers_->restart.async_wait([this](const boost::system::error_code& error) {
@@ -142,6 +146,7 @@ void VrrpPart::prepare_restart(const OnPrepared& done) {
 void VrrpPart::abandon() {
   if (speaker_) {
     speaker_->abandon();
+    speaker_->run([this] { book_.let_go(); });
   }
 }
 

@@ -67,6 +67,9 @@ VipLeases VrrpPart::leases(const Configuration& configuration) const {
 
 void VrrpPart::adopt(const ballast::api::State& state) {
   slots_.adopt(configuration_.vrrp, state);
+  for (const auto& [router, slot] : slots_.slots()) {
+    adopted_routers_.insert(router);
+  }
   slots_.set(configuration_.vrrp);
 }
 
@@ -87,11 +90,13 @@ void VrrpPart::set_dataplane(const ballast::api::HelloAnswer& hello) {
     spdlog::error("vrrp: {}", page_trouble_);
   }
   if (!std::exchange(has_seen_dataplane_, true)) {
+    if (page_) {
+      LeaseBook::end_all_but(page_->page(), slots_);
+    }
     for (const std::string& name : groups_with_leases()) {
       // The dataplane has gone on as it was told, and health is adopted.
       groups_[name].is_adopted = true;
       groups_[name].checks_have_run = true;
-      runs_on_configuration_ = true;
     }
   }
   start_speaker();
@@ -112,7 +117,8 @@ std::set<std::string> VrrpPart::groups_with_leases() const {
     for (const VrrpSettings* member : group.members) {
       for (const RouterName& router : routers_of(*member)) {
         const auto slot = slots_.slot_of(router);
-        is_held = is_held && slot && LeaseBook::is_held(page_->page(), *slot, now);
+        is_held = is_held && slot && adopted_routers_.contains(router) &&
+                  LeaseBook::is_held(page_->page(), *slot, now);
       }
     }
     if (is_held) {
@@ -127,6 +133,7 @@ void VrrpPart::dataplane_lost() {
   runs_on_configuration_ = false;
   for (auto& [name, group] : groups_) {
     group.checks_have_run = false;
+    group.is_adopted = false;
   }
   if (speaker_) {
     speaker_->run([this] { book_.set_dataplane({}); });
@@ -242,6 +249,10 @@ void VrrpPart::update_groups() {
   std::vector<vrrp::SpeakerGroup> groups;
   std::map<std::string, Group> known = std::move(groups_);
   const std::set<std::string> held = groups_with_leases();
+  std::set<std::string> known_names;
+  for (const auto& [name, group] : known) {
+    known_names.insert(name);
+  }
   groups_.clear();
   for (const VrrpGroup& group : groups_of(configuration_.vrrp)) {
     Group& mine = groups_[group.name] = std::move(known[group.name]);
@@ -249,15 +260,28 @@ void VrrpPart::update_groups() {
       mine.tracking = std::make_unique<vrrp::Tracking>();
     }
     mine.tracking->set_things(track_settings(group));
+    if (mine.is_told) {
+      trust_until_observed(*mine.tracking, "not looked at since it was configured");
+    }
     const auto settings = group_settings(group, kernel_.state());
     if (!settings) {
+      if (mine.is_told || !known_names.contains(group.name)) {
+        spdlog::error("vrrp \"{}\": {}", group.name, interface_fault(group));
+      }
       mine.is_told = false;
       continue;
     }
     const bool goes_on = !mine.is_told && mine.is_adopted && held.contains(group.name);
     if (!mine.is_told) {
+      mine.checks_have_run = mine.checks_have_run && (goes_on || !mine.is_adopted);
       mine.is_adopted = goes_on;
       mine.condition = condition_of(group, mine);
+    }
+    for (const VrrpSettings* member : group.members) {
+      const netlink::Link* link = kernel_.state().link_named(member->interface);
+      for (const RouterName& router : routers_of(*member)) {
+        instances_[key_of(router, link->index)] = *member;
+      }
     }
     wanted.push_back(*settings);
     groups.push_back({*settings, mine.condition, goes_on});
@@ -286,30 +310,23 @@ void VrrpPart::update_trackers() {
       }
     }
   }
-  scripts_.set(scripts);
-  files_.set(files);
+  if (scripts != told_scripts_) {
+    scripts_.set(scripts);
+    told_scripts_ = std::move(scripts);
+  }
+  if (files != told_files_) {
+    files_.set(files);
+    told_files_ = std::move(files);
+  }
 }
 
 // ---------------------------------------------------------------- what the speaker says
 
-const VrrpSettings* VrrpPart::instance_of(const vrrp::RouterKey& router) const {
-  for (const VrrpSettings& instance : configuration_.vrrp) {
-    const netlink::Link* link = kernel_.state().link_named(instance.interface);
-    if (link != nullptr && link->index == static_cast<int>(index(router.interface)) &&
-        instance.virtual_router_id == index(router.id) && instance.has(router.family)) {
-      return &instance;
-    }
-  }
-  return nullptr;
-}
-
 // Active only if both families are.
-vrrp::State VrrpPart::state_of(const VrrpSettings& instance) const {
-  const netlink::Link* link = kernel_.state().link_named(instance.interface);
+vrrp::State VrrpPart::state_of(const VrrpSettings& instance, vrrp::InterfaceIndex interface) const {
   vrrp::State least = vrrp::State::kActive;
   for (const RouterName& router : routers_of(instance)) {
-    const auto known =
-        link == nullptr ? router_states_.end() : router_states_.find(key_of(router, link->index));
+    const auto known = router_states_.find(key_of(router, static_cast<int>(index(interface))));
     least =
         std::min(least, known == router_states_.end() ? vrrp::State::kInitialize : known->second);
   }
@@ -324,8 +341,9 @@ void VrrpPart::on_transition(const std::string& group, const vrrp::RouterKey& ro
               index(router.family), to_string(transition.from), to_string(transition.to),
               index(transition.priority), transition.reason);
   router_states_[router] = transition.to;
-  if (const VrrpSettings* instance = instance_of(router)) {
-    tell(*instance, state_of(*instance), transition.priority, transition.reason);
+  if (const auto known = instances_.find(router); known != instances_.end()) {
+    const VrrpSettings& instance = known->second;
+    tell(instance, state_of(instance, router.interface), transition.priority, transition.reason);
   }
 }
 

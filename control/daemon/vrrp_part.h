@@ -118,14 +118,16 @@ class VrrpPart {
   // Notifies the instance's program, if that is another state than the one that it knows.
   void tell(const VrrpSettings& instance, vrrp::State state, vrrp::Priority priority,
             const std::string& reason);
-  [[nodiscard]] const VrrpSettings* instance_of(const vrrp::RouterKey& router) const;
-  [[nodiscard]] vrrp::State state_of(const VrrpSettings& instance) const;
+  [[nodiscard]] vrrp::State state_of(const VrrpSettings& instance,
+                                     vrrp::InterfaceIndex interface) const;
 
   // --- conditions (vrrp_conditions.cc)
   void update_conditions();
   [[nodiscard]] vrrp::Condition condition_of(const VrrpGroup& group, Group& known);
+  static void trust_until_observed(vrrp::Tracking& tracking, const std::string& text);
   void add_port_faults(const VrrpGroup& group, std::vector<std::string>& faults) const;
   void add_readiness_faults(const VrrpGroup& group, Group& known, std::vector<std::string>& faults);
+  [[nodiscard]] bool is_delayed(const VrrpGroup& group, const Group& known) const;
   void observe_tracks(const VrrpGroup& group, vrrp::Tracking& tracking) const;
   void observed(const std::string& group, const std::string& name, bool is_good,
                 const std::string& text);
@@ -155,6 +157,9 @@ class VrrpPart {
   LeaseSlots slots_;
   std::map<std::string, ballast::api::PortInfo> ports_;  // as the dataplane said last
   std::vector<std::string> port_order_;
+  std::set<RouterName> adopted_routers_;  // whose slots are those of an earlier ballastd
+  std::vector<ScriptSettings> told_scripts_;
+  std::vector<FileSettings> told_files_;
   std::string page_trouble_;
   bool runs_on_configuration_ = false;  // the dataplane, since it came
   vrrp::TimePoint started_ = std::chrono::steady_clock::now();
@@ -163,6 +168,8 @@ class VrrpPart {
   std::vector<vrrp::GroupSettings> told_settings_;  // to the speaker
   std::vector<vrrp::InterfaceFacts> told_interfaces_;
   LeaseBook::Places told_places_;
+  // Of which instance a router is that the speaker has, or had until its last transition.
+  std::map<vrrp::RouterKey, VrrpSettings> instances_;
   std::map<vrrp::RouterKey, vrrp::State> router_states_;
   std::map<std::string, vrrp::State> told_states_;  // of instances, to notify programs
   std::function<void(std::optional<vrrp::TimePoint>)> on_group_prepared_;

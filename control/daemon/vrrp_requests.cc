@@ -73,8 +73,9 @@ void Daemon::move_vrrp(const Peer&, const api::MoveVrrpRequest& request,
 
 // What is installed now has to be able to start: the configuration is read as it will read it.
 void Daemon::restart(const Peer&, const api::RestartRequest&, Callback<api::RestartAnswer> done) {
-  if (reload_under_way_) {
-    return done(tl::unexpected(failure(api::Failure::BUSY, "a reload is under way")));
+  if (reload_under_way_ || is_ending_) {
+    return done(tl::unexpected(failure(
+        api::Failure::BUSY, is_ending_ ? "ballastd is about to end" : "a reload is under way")));
   }
   if (const auto loaded = load_configuration(file_, capabilities()); !loaded) {
     api::Failure refusal = failure(api::Failure::REFUSED,

@@ -53,12 +53,10 @@ void VrrpPart::each_view(const vrrp::SpeakerStatus& status, const Use& use) cons
                   .faults = {},
                   .group_settings = {},
                   .group_tracks = {},
+                  .strange_claim = status.strange_claim,
                   .now = std::chrono::steady_clock::now()};
     if (const netlink::Link* link = kernel_.state().link_named(settings.interface)) {
       view.interface_index = link->index;
-    }
-    if (const auto group = find_group(settings.name)) {
-      view.group_tracks = track_settings(*group);
     }
     if (const auto known = groups_.find(name); known != groups_.end()) {
       view.tracking = known->second.tracking.get();

@@ -152,6 +152,16 @@ void DataplaneLink::request(const ClientFrame& frame, OnAnswer on_answer) {
   client_.request(frame, kRequestDeadline, std::move(on_answer));
 }
 
+bool DataplaneLink::runs_on_configuration() const {
+  const auto is_configured = [](const std::string& key) {
+    return key.starts_with("service/") || key.starts_with("vip/") || key == "settings";
+  };
+  return connected() && !full_needed_ &&
+         std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& item) {
+           return !is_configured(item.first) || said_.contains(item.first);
+         });
+}
+
 bool DataplaneLink::in_sync() const {
   return connected() && !full_needed_ && changed_.empty() && left_out_.empty() &&
          proposals_.empty() && !under_way_;

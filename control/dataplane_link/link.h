@@ -87,6 +87,8 @@ class DataplaneLink {
   [[nodiscard]] bool connected() const { return client_.connected(); }
   // All that is wanted has been accepted.
   [[nodiscard]] bool in_sync() const;
+  // All that is configured has been accepted, whatever becomes of what follows the kernel.
+  [[nodiscard]] bool runs_on_configuration() const;
   [[nodiscard]] uint64_t generation() const { return generation_; }
   // Of the last connection; nothing before the first.
   [[nodiscard]] const std::optional<ballast::api::HelloAnswer>& hello() const { return hello_; }

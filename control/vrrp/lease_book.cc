@@ -1,6 +1,7 @@
 #include "control/vrrp/lease_book.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,11 +37,23 @@ bool takes_back(LeaseMode before, TimePoint until_before, LeaseMode after, TimeP
 }  // namespace
 
 void LeaseBook::set_dataplane(Dataplane dataplane) {
+  // Whoever has been given up may live on, and must not go on holding what is given away now.
+  if (dataplane_.page != dataplane.page) {
+    for (const auto& [router, place] : places_) {
+      write(place, {});
+    }
+  }
   dataplane_ = std::move(dataplane);
+  dataplane_.workers = std::min(dataplane_.workers, kMaxWorkers);
   transmissions_.clear();
   for (auto& [router, wish] : wishes_) {
     wish.is_written = false;
   }
+}
+
+void LeaseBook::let_go() {
+  dataplane_ = {};
+  wishes_.clear();
 }
 
 void LeaseBook::set_places(Places places) {
@@ -120,6 +133,19 @@ void LeaseBook::announce(const vrrp::RouterKey& router, TimePoint now) {
   }
 }
 
+void LeaseBook::end_all_but(LeasePage& page, const LeaseSlots& slots) {
+  std::set<size_t> used{0};
+  for (const auto& [router, slot] : slots.slots()) {
+    used.insert(slot);
+  }
+  for (size_t slot = 0; slot < kLeaseSlots; ++slot) {
+    if (!used.contains(slot)) {
+      page.forward_until_ns[slot].store(0, std::memory_order_release);
+      page.answer_until_ns[slot].store(0, std::memory_order_release);
+    }
+  }
+}
+
 bool LeaseBook::is_held(const LeasePage& page, size_t slot, TimePoint now) {
   return (page.masks(nanoseconds(now)).answering >> slot & 1) != 0;
 }
@@ -128,7 +154,7 @@ bool LeaseBook::is_held(const LeasePage& page, size_t slot, TimePoint now) {
 
 std::string LeaseBook::fault(TimePoint now) {
   if (!dataplane_.page) {
-    return "no dataplane is connected";
+    return "the dataplane's lease page is not there";
   }
   write_what_waits(now);
   std::string text = silent_thread(now);
@@ -145,10 +171,16 @@ Duration LeaseBook::age_of_workers(TimePoint now) const {
 
 std::string LeaseBook::silent_thread(TimePoint now) const {
   const LeasePage& page = dataplane_.page->page();
+  // One that stands still for longer than its lease lasts may wake up beside another owner.
+  Duration patience = kWorkerPatience;
+  for (const auto& [router, place] : places_) {
+    patience = std::min(patience, vrrp::lease_duration(place.advert_interval));
+  }
+  patience = std::max(patience, kLeastWorkerPatience);
   for (size_t i = 0; i < dataplane_.workers; ++i) {
-    if (age(page.worker_alive_ns[i], now) > kWorkerPatience) {
+    if (age(page.worker_alive_ns[i], now) > patience) {
       return fmt::format("worker {} of the dataplane has stood still for more than {}", i,
-                         in_words(kWorkerPatience));
+                         in_words(patience));
     }
   }
   if (age(page.main_alive_ns, now) > kMainPatience) {

@@ -9,7 +9,8 @@
 //   fresh lease when it wakes up after another router has risen. The next pulse makes up for it, so
 //   that a worker that merely waited for a core misses nothing.
 //
-//   A dataplane that stays away is a fault: a worker for kWorkerPatience, its main thread for
+//   A dataplane that stays away is a fault: a worker for as long as the shortest lease lasts (at
+//   least kLeastWorkerPatience, at most kWorkerPatience), its main thread for
 //   kMainPatience, a port that takes no frame of its twin although adverts go there for
 //   kTransmitPatience or five intervals. The last kind cannot be seen to be gone, so it is believed
 //   to be gone after kTransmitRetry.
@@ -23,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "control/vrrp/lease_slots.h"
 #include "dataplane/api/lease_page.h"
 #include "vrrp/speaker.h"
 
@@ -31,6 +33,7 @@ namespace ballast::control {
 class LeaseBook : public vrrp::LeaseHolder {
  public:
   static constexpr vrrp::Duration kWorkerPatience = std::chrono::milliseconds{500};
+  static constexpr vrrp::Duration kLeastWorkerPatience = std::chrono::milliseconds{50};
   static constexpr vrrp::Duration kMainPatience = std::chrono::seconds{5};
   static constexpr vrrp::Duration kTransmitPatience = std::chrono::milliseconds{500};
   static constexpr vrrp::Duration kTransmitRetry = std::chrono::seconds{10};
@@ -53,8 +56,11 @@ class LeaseBook : public vrrp::LeaseHolder {
     size_t workers = 0;
   };
 
-  // Another dataplane, or none: what is held is told to the new page.
+  // Another dataplane, or none: the former page holds nothing any more, and what is held is told to
+  // the new one.
   void set_dataplane(Dataplane dataplane);
+  // Writes nothing from here on: what stands in the page is somebody else's.
+  void let_go();
   // Routers that are gone hold nothing any more.
   void set_places(Places places);
 
@@ -67,6 +73,8 @@ class LeaseBook : public vrrp::LeaseHolder {
   // Whether the slot is answered for now and for a while: somebody held it, and has not given it
   // back.
   static bool is_held(const LeasePage& page, size_t slot, vrrp::TimePoint now);
+  // Ends the leases that an earlier ballastd left to routers that are not there any more.
+  static void end_all_but(LeasePage& page, const LeaseSlots& slots);
 
  private:
   struct Wish {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <set>
+#include <utility>
 
 #include "dataplane/api/lease_page.h"
 
@@ -19,7 +20,7 @@ std::vector<RouterName> routers_of(const VrrpSettings& instance) {
 }
 
 void LeaseSlots::set(const std::vector<VrrpSettings>& instances) {
-  std::set<size_t> used_before;
+  std::set<size_t> used_before = std::exchange(seen_, {});
   for (const auto& [router, slot] : slots_) {
     used_before.insert(slot);
   }
@@ -57,6 +58,7 @@ void LeaseSlots::adopt(const std::vector<VrrpSettings>& instances,
     if (resource.has_vip() && resource.vip().lease_slot() != 0 &&
         resource.vip().lease_slot() < kLeaseSlots) {
       known[resource.vip().address()] = resource.vip().lease_slot();
+      seen_.insert(resource.vip().lease_slot());
     }
   }
   std::set<size_t> taken;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ class LeaseSlots {
   // Those that there should be from now on. More than the page has slots for are refused by the
   // configuration.
   void set(const std::vector<VrrpSettings>& instances);
-  // What a dataplane knows from before; before set().
+  // What a dataplane knows from before; before set(). Slots of what is not configured any more are
+  // given away last, too.
   void adopt(const std::vector<VrrpSettings>& instances, const ballast::api::State& state);
 
   [[nodiscard]] std::optional<size_t> slot_of(const RouterName& router) const;
@@ -46,6 +48,7 @@ class LeaseSlots {
 
  private:
   std::map<RouterName, size_t> slots_;
+  std::set<size_t> seen_;  // in the dataplane's state
 };
 
 VipLeases vip_leases(const std::vector<VrrpSettings>& instances, const LeaseSlots& slots);

@@ -36,22 +36,30 @@ Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings&
       cursors_(fresh_cursors(settings.max_pools, settings.worker)) {}
 
 void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
+  decided_by_ = {};
+  look_around(snapshot, now_ns);
+}
+
+void Pipeline::look_around(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   snapshot_ = &snapshot;
   ++burst_;
   now_ns_ = now_ns;
   now_ = static_cast<Seconds32>(now_ns / kNsPerSecond);
   leases_ = around_.leases.masks(now_ns, snapshot.lease_slots);
+  decided_by_.forwarding |= leases_.forwarding;
+  decided_by_.answering |= leases_.answering;
 }
 
 bool Pipeline::has_lost_a_lease(uint64_t now_ns) const {
   const LeaseMasks now = around_.leases.masks(now_ns, snapshot_->lease_slots);
-  return (leases_.forwarding & ~now.forwarding) != 0 || (leases_.answering & ~now.answering) != 0;
+  return (decided_by_.forwarding & ~now.forwarding) != 0 ||
+         (decided_by_.answering & ~now.answering) != 0;
 }
 
 void Pipeline::process(std::span<Packet> burst, const ForwardingSnapshot& snapshot,
                        uint64_t now_ns) {
   assert(burst.size() <= kMaxBurst);
-  begin(snapshot, now_ns);
+  look_around(snapshot, now_ns);
   around_.counters.packets.add(burst.size());
   admit_all(burst);
   look_up_rest();
@@ -112,7 +120,7 @@ void Pipeline::forward_all() {
 
 void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
                     const std::function<void(Packet&)>& release) {
-  begin(snapshot, now_ns);
+  look_around(snapshot, now_ns);
   connections_.expire(now_, kExpiriesPerTick);
   around_.counters.trusted.set(connections_.trusted());
   around_.counters.untrusted.set(connections_.untrusted());

@@ -127,6 +127,7 @@ class Pipeline {
   [[nodiscard]] static size_t gate_of(const IpAddress& vip) { return vip.bytes()[15] % kGates; }
 
   // --- stages over the burst
+  void look_around(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void admit_all(std::span<Packet> burst);  // parse, classify, steer, begin the lookups
   void look_up_rest();                      // of the last flows: match tags, ask for entries
   void look_closer(Slot& slot) const;
@@ -209,6 +210,7 @@ class Pipeline {
   uint64_t now_ns_ = 0;
   Seconds32 now_ = 0;
   LeaseMasks leases_;
+  LeaseMasks decided_by_;  // all leases that this turn has gone by
   std::array<Slot, kMaxBurst> slots_;
   std::array<Flow, kMaxBurst> flows_;  // in order of arrival
   size_t flow_count_ = 0;

@@ -34,8 +34,8 @@ TEST(DescribeFault, NamesTheAddressesThatOneNodeHasAndTheOtherHasNot) {
 
 TEST(DescribeFault, AsksWhetherSomebodyElseUsesTheIdIfNoAddressIsShared) {
   EXPECT_EQ(difference({address("192.0.2.1")}, {address("192.0.2.2")}),
-            "none of its addresses is configured here: 192.0.2.1: does somebody else use virtual "
-            "router id 51?");
+            "none of its addresses is configured here: it has 192.0.2.1, here is 192.0.2.2: a "
+            "mistake in one of the files, or does somebody else use virtual router id 51?");
   const IpAddress by_convention = address("fe80::200:5eff:fe00:233");
   EXPECT_THAT(
       difference({by_convention, address("2001:db8::1")}, {by_convention, address("2001:db8::2")}),

@@ -146,8 +146,8 @@ TEST_F(Restart, WaitsUntilTheNewOneAnswers) {
   const RunningServer fresh(handler_, options());
   const auto result = outcome.get();
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, StartsWith("ballastd restarts in place; forwarding goes on, and other "
-                                     "nodes wait 2.4 s before they take over\n"
+  EXPECT_THAT(result.out, StartsWith("ballastd restarts in place; forwarding goes on, and the "
+                                     "addresses are held for 2.4 s\n"
                                      "ballastd 0.2.0 (was 0.1.0) answers, pid 4711, "));
 }
 

@@ -55,6 +55,7 @@ class VrrpAnswer : public testing::Test {
             .faults = faults_,
             .group_settings = std::nullopt,
             .group_tracks = {},
+            .strange_claim = claim_,
             .now = now_};
   }
   [[nodiscard]] static api::VrrpInstance instance(const VrrpView& view) {
@@ -78,6 +79,7 @@ class VrrpAnswer : public testing::Test {
   VrrpSettings settings_ = front();
   vrrp::GroupStatus group_;
   std::vector<std::string> faults_;
+  std::optional<vrrp::StrangeClaim> claim_;
   vrrp::TimePoint now_{seconds{5000}};
 };
 
@@ -150,6 +152,33 @@ TEST_F(VrrpAnswer, NamesAWeightThatCanChangeNothingAgainstAPeerThatWasHeard) {
               ElementsAre(HasSubstr("10.0.0.2: weight: with everything down the priority is 130")));
   seen.group_tracks = {{.name = "script a", .weight = -60}};
   EXPECT_THAT(instance(seen).disagreements(), IsEmpty());
+}
+
+TEST_F(VrrpAnswer, NamesWhoAnnouncesAnAddressOfItsUnderAnotherId) {
+  claim_ = vrrp::StrangeClaim{IpAddress::parse("10.0.0.2").value(), vrrp::VirtualRouterId{61},
+                              IpAddress::parse("192.0.2.10").value(), now_ - seconds{1}};
+  EXPECT_THAT(instance(view()).disagreements(),
+              ElementsAre("10.0.0.2 announces 192.0.2.10 as virtual router 61, here it is 51: both "
+                          "answer for it: give both nodes one virtual_router_id"));
+  claim_->address = IpAddress::parse("192.0.2.11").value();
+  EXPECT_THAT(instance(view()).disagreements(), IsEmpty()) << "it is another instance's";
+}
+
+TEST_F(VrrpAnswer, TellsTwoActiveRoutersWhileTheyAreAndForAMinute) {
+  vrrp::BothActiveCount& count = group_.routers[0].statistics.both_active;
+  count = {.episodes = 1,
+           .total = milliseconds{900},
+           .longest = milliseconds{900},
+           .since = now_ - seconds{2},
+           .last_heard = now_};
+  EXPECT_THAT(instance(view()).disagreements(),
+              ElementsAre(HasSubstr("two routers are active (IPv4), for 2000 ms by now")));
+  count.since.reset();
+  now_ += seconds{30};
+  EXPECT_THAT(instance(view()).disagreements(),
+              ElementsAre("two routers were active (IPv4) 30 s ago, for 900 ms in all"));
+  now_ += seconds{31};
+  EXPECT_THAT(instance(view()).disagreements(), IsEmpty());
 }
 
 TEST_F(VrrpAnswer, SumsUpForTheStatus) {

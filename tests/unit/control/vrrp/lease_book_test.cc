@@ -113,7 +113,7 @@ TEST_F(LeaseBookTest, NamesTheThreadThatStandsStill) {
   page().worker_alive_ns[2] = 1;
   EXPECT_EQ(book_.fault(now()), "") << "there are two workers";
   book_.set_dataplane({});
-  EXPECT_EQ(book_.fault(now()), "no dataplane is connected");
+  EXPECT_EQ(book_.fault(now()), "the dataplane's lease page is not there");
 }
 
 // Time is the test's: adverts every interval, and a port that takes as many frames as it says.
@@ -150,6 +150,41 @@ TEST_F(LeaseBookTest, TellsANewDataplaneWhatIsHeldAndForgetsRoutersThatAreGone) 
   EXPECT_FALSE(LeaseBook::is_held(fresh->page(), 5, now()));
   book_.set_lease(now(), kRouter, LeaseMode::kFull, now() + seconds{10});
   EXPECT_FALSE(LeaseBook::is_held(fresh->page(), 5, now()));
+}
+
+TEST_F(LeaseBookTest, EndsWhatADataplaneHoldsThatIsGivenUp) {
+  book_.set_lease(now(), kRouter, LeaseMode::kFull, now() + seconds{10});
+  book_.set_dataplane({});
+  EXPECT_EQ(held(now()), "") << "it may live on, and the addresses are somebody else's soon";
+}
+
+TEST_F(LeaseBookTest, LetsGoOfALeaseThatASuccessorHolds) {
+  const TimePoint until = now() + seconds{10};
+  book_.set_lease(now(), kRouter, LeaseMode::kFull, until);
+  book_.let_go();
+  book_.set_lease(now(), kRouter, LeaseMode::kNone, now());
+  (void)book_.fault(now());
+  EXPECT_EQ(held(now()), "forwards answers");
+}
+
+TEST_F(LeaseBookTest, EndsLeasesOfRoutersThatAreNotThereAnyMore) {
+  book_.set_lease(now(), kRouter, LeaseMode::kFull, now() + seconds{10});
+  VrrpSettings other;
+  other.interface = "wan";
+  other.virtual_router_id = 7;
+  other.addresses = {IpAddress::v4({192, 0, 2, 1})};
+  LeaseSlots slots;
+  slots.set({other});
+  LeaseBook::end_all_but(page(), slots);
+  EXPECT_EQ(held(now()), "");
+  EXPECT_EQ(page().masks(ns(now())).forwarding, 1U) << "slot 0 never ends";
+}
+
+TEST_F(LeaseBookTest, IsPatientForAsLongAsALeaseLastsAndNotLonger) {
+  live(milliseconds{230});
+  EXPECT_EQ(book_.fault(now()), "");
+  live(milliseconds{250});
+  EXPECT_THAT(book_.fault(now()), HasSubstr("has stood still for more than 240 ms"));
 }
 
 TEST_F(LeaseBookTest, AsksForARoundOfAnnouncements) {

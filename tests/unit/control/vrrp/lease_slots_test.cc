@@ -115,6 +115,18 @@ TEST(LeaseSlots, AreTakenOverFromWhatTheDataplaneKnows) {
   EXPECT_EQ(slots.slots().size(), 4U);
 }
 
+TEST(LeaseSlots, OfWhatIsNotConfiguredAnyMoreAreGivenAwayLast) {
+  const std::vector<VrrpSettings> before{instance("a", 1, {"192.0.2.1"})};
+  LeaseSlots old;
+  old.set(before);
+  const std::vector<VrrpSettings> after{instance("b", 2, {"192.0.2.2"})};
+  LeaseSlots slots;
+  slots.adopt(after, state_of(vip_leases(before, old)));
+  EXPECT_TRUE(slots.slots().empty());
+  slots.set(after);
+  EXPECT_NE(slots.slot_of({"wan", Family::kIpv4, 2}), old.slot_of({"wan", Family::kIpv4, 1}));
+}
+
 TEST(LeaseSlots, BelieveNoSlotThatCannotBe) {
   const std::vector<VrrpSettings> instances{instance("a", 1, {"192.0.2.1"}),
                                             instance("b", 2, {"192.0.2.2"}),
