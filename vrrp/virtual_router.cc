@@ -68,6 +68,7 @@ void VirtualRouter::become_active(TimePoint now, const std::string& reason, Acti
   awaits_advert_ = false;
   has_listened_ = false;
   active_down_at_ = kNever;
+  release_at_ = kNever;
   moving_until_ = {};
   announced_interval_ = settings_.advert_interval;
   announced_length_ = -1;
@@ -88,10 +89,12 @@ void VirtualRouter::leave_active() {
 void VirtualRouter::follow(TimePoint now, const std::string& reason, Actions& actions) {
   leave_active();
   set_lease(LeaseMode::kNone, now, actions);
-  send_release(actions);
   end_both_active("this router left", actions);
   become(State::kBackup, now, reason, actions);
   arm_active_down(now);
+  // The better router of the other member is most likely this one's too, and its advert on the way.
+  // A release behind that would call the switches back to this mute node.
+  release_at_ = now + kHandOverTime;
 }
 
 void VirtualRouter::move_away(TimePoint now, const std::string& reason, Actions& actions) {
@@ -116,8 +119,12 @@ void VirtualRouter::stop(TimePoint now, State to, const std::string& reason, Act
     send_release(actions);
     end_both_active("this router left", actions);
   }
+  if (release_at_ != kNever) {
+    send_release(actions);
+  }
   wants_active_ = false;
   active_down_at_ = kNever;
+  release_at_ = kNever;
   moving_until_ = {};
   become(to, now, reason, actions);
 }
@@ -276,7 +283,7 @@ void VirtualRouter::set_settings(TimePoint now, RouterSettings settings) {
 TimePoint VirtualRouter::deadline() const {
   switch (state_) {
     case State::kBackup:
-      return wants_active_ ? kNever : active_down_at_;
+      return std::min(release_at_, wants_active_ ? kNever : active_down_at_);
     case State::kActive:
       return std::min({next_advert_, full_at_, announcements_.deadline(), both_active_.deadline()});
     default:

@@ -145,6 +145,7 @@ class VirtualRouter {
   bool awaits_advert_ = false;  // the timer has fired; a lower router is still there
   bool has_listened_ = false;   // since the last advert that was respected
   TimePoint moving_until_{};
+  TimePoint release_at_ = kNever;  // has followed another member, and nobody better is heard yet
 
   // Active
   Duration announced_interval_;

@@ -15,6 +15,10 @@ std::string in_milliseconds(Duration duration) {
 }  // namespace
 
 void VirtualRouter::tick(TimePoint now, Actions& actions) {
+  if (now >= release_at_) {
+    release_at_ = kNever;
+    send_release(actions);
+  }
   if (state_ == State::kActive) {
     tick_active(now, actions);
   } else if (state_ == State::kBackup && now >= active_down_at_) {
@@ -83,6 +87,7 @@ void VirtualRouter::receive_in_backup(TimePoint now, const Advert& advert, const
     active_down_at_ = std::min(active_down_at_, now + skew());
     return;
   }
+  release_at_ = kNever;
   if (is_moving(now)) {  // the new active router: what is still forwarded here is its now
     moving_until_ = {};
     set_lease(LeaseMode::kNone, now, actions);

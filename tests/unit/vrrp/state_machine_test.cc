@@ -670,8 +670,19 @@ TEST(VrrpGroup, OneMemberThatYieldsTakesAllWithIt) {
   OneRouter router = both_families(100);
   router.run_until(361);
   const auto done = router.hears(400, 150, 1, {}, Family::kIpv6);
-  EXPECT_THAT(done, ElementsAre("lease none", "ACTIVE -> BACKUP", "lease none", "advert 0",
-                                "ACTIVE -> BACKUP"));
+  EXPECT_THAT(done,
+              ElementsAre("lease none", "ACTIVE -> BACKUP", "lease none", "ACTIVE -> BACKUP"));
+  EXPECT_THAT(router.run_until(404), IsEmpty());
+  EXPECT_THAT(router.run_until(406), ElementsAre("advert 0"))
+      << "nobody better is heard there: whoever it is may take the addresses at once";
+}
+
+TEST(VrrpGroup, AMemberThatFollowsSaysNoReleaseBehindTheBetterAdvertOfItsOwn) {
+  OneRouter router = both_families(100);
+  router.run_until(361);
+  router.hears(400, 150, 1, {}, Family::kIpv6);
+  router.hears(401, 150, 1, {}, Family::kIpv4);
+  EXPECT_THAT(router.run_until(600), IsEmpty()) << "it would call the switches back";
 }
 
 TEST(VrrpGroup, OneFaultTakesAll) {
