@@ -39,8 +39,8 @@ struct RouterSettings {
 struct GroupSettings {
   std::string name;
   Priority priority = kDefaultPriority;
-  // Off: a healthy active router is left alone whatever its priority. See may_preempt in
-  // virtual_router.h.
+  // Off: a healthy active router is left alone whatever its priority. See
+  // RivalWatch.
   bool preempt = false;
   Duration preempt_delay{0};
   Duration announce_refresh = std::chrono::seconds{60};  // 0: never

@@ -38,7 +38,7 @@ class LeaseHolder {
                          TimePoint until) = 0;
 
   // Why no lease can be held at present, in words, which is a fault of every group; empty: they
-  // can. Asked at every event, and at least once per kPulse.
+  // can. Asked at least once per kPulse.
   static constexpr Duration kPulse = std::chrono::milliseconds{20};
   virtual std::string fault(TimePoint now) = 0;
 };
