@@ -153,9 +153,9 @@ ProgramUser Daemon::program_user() const {
   return *user;
 }
 
-void Daemon::prepare_end(std::function<void()> done) {
+void Daemon::prepare_end(const std::function<void()>& done) {
   is_ending_ = true;
-  vrrp_->give_away(std::move(done));
+  vrrp_->give_away(done);
 }
 
 void Daemon::restart_and_log() {

@@ -68,7 +68,7 @@ class Daemon : private ControlHandler {
   // As SIGUSR2 asks for; the log says when it cannot be.
   void restart_and_log();
   // Gives away what other nodes can take over; `done` is called when the process may end.
-  void prepare_end(std::function<void()> done);
+  void prepare_end(const std::function<void()>& done);
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;

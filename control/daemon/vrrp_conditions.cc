@@ -62,8 +62,8 @@ vrrp::Condition VrrpPart::condition_of(const VrrpGroup& group, Group& known) {
   add_readiness_faults(group, known, faults);
   condition.faults.insert(condition.faults.begin(), faults.begin(), faults.end());
   // What is wrong before what only takes its time.
-  std::ranges::stable_partition(condition.faults,
-                                [](const std::string& fault) { return !fault.ends_with(" yet"); });
+  std::stable_partition(condition.faults.begin(), condition.faults.end(),
+                        [](const std::string& fault) { return !fault.ends_with(" yet"); });
   return condition;
 }
 

@@ -152,7 +152,7 @@ void VrrpPart::abandon() {
 
 // ---------------------------------------------------------------- the end
 
-void VrrpPart::give_away(std::function<void()> done) {
+void VrrpPart::give_away(const std::function<void()>& done) {
   if (!speaker_ || told_settings_.empty()) {
     return done();
   }

@@ -93,7 +93,7 @@ class VrrpPart {
   void abandon();
   // Before the end of the process: gives the addresses to another node, if there is one; where
   // there is none, holds them for as long as a restart takes.
-  void give_away(std::function<void()> done);
+  void give_away(const std::function<void()>& done);
 
  private:
   struct Timers;

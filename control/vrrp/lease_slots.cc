@@ -43,7 +43,8 @@ void LeaseSlots::set(const std::vector<VrrpSettings>& instances) {
       free.push_back(slot);
     }
   }
-  std::ranges::stable_partition(free, [&](size_t slot) { return !used_before.contains(slot); });
+  std::stable_partition(free.begin(), free.end(),
+                        [&](size_t slot) { return !used_before.contains(slot); });
   assert(fresh.size() <= free.size());
   for (size_t i = 0; i < fresh.size() && i < free.size(); ++i) {
     kept.emplace(fresh[i], free[i]);
