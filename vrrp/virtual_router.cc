@@ -92,6 +92,10 @@ void VirtualRouter::follow(TimePoint now, const std::string& reason, Actions& ac
   end_both_active("this router left", actions);
   become(State::kBackup, now, reason, actions);
   arm_active_down(now);
+  if (!settings_.virtual_mac) {
+    send_release(actions);  // it misleads no switch, and has a winner announce the addresses again
+    return;
+  }
   // The better router of the other member is most likely this one's too, and its advert on the way.
   // A release behind that would call the switches back to this mute node.
   release_at_ = now + kHandOverTime;

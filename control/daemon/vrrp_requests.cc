@@ -12,6 +12,7 @@ namespace {
 
 std::vector<std::string> names_of(const std::vector<VrrpSettings>& instances) {
   std::vector<std::string> names;
+  names.reserve(instances.size());
   for (const VrrpSettings& instance : instances) {
     names.push_back(instance.name);
   }
