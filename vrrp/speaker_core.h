@@ -41,7 +41,7 @@ class Speaker::Core {
 
   void set_interfaces(const std::vector<InterfaceFacts>& interfaces);
   void set_groups(std::vector<SpeakerGroup> wanted);
-  void set_condition(const std::string& group, const Condition& condition);
+  void set_condition(const std::string& name, const Condition& condition);
   void stop(const std::string& reason);
   void abandon();
   template <typename Event>

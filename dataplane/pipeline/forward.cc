@@ -46,7 +46,7 @@ bool may_begin(const ParsedPacket& parsed, const VirtualService& service, bool n
 
 void Pipeline::forward(Packet& packet, Slot& slot) {
   Connection* connection = connections_.find(slot.key, slot.probe);
-  ServerIndex server;
+  ServerIndex server = kNoServer;
   if (connection != nullptr && goes_on_as_it_is(*connection, slot.parsed)) [[likely]] {
     connection->last_seen = now_;
     server = connection->server;
