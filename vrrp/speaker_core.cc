@@ -110,15 +110,11 @@ void Speaker::Core::set_groups(std::vector<SpeakerGroup> wanted) {
     if (is_known) {
       continue;
     }
-    follow_faults();
-    Condition condition = group.condition;
-    if (!lease_fault_.empty()) {
-      condition.faults.insert(condition.faults.begin(), lease_fault_);
-    }
-    groups_.emplace(name, Running{.group = RouterGroup(group.settings, condition, addresses),
+    groups_.emplace(name, Running{.group = RouterGroup(group.settings, group.condition, addresses),
                                   .told = group.condition,
                                   .send_fault = {},
                                   .records = {}});
+    follow_faults();
     one(name, [&group](RouterGroup& running, TimePoint now, Actions& actions) {
       group.is_adopted ? running.adopt(now, actions) : running.start(now, actions);
     });

@@ -70,14 +70,10 @@ vrrp::Condition VrrpPart::condition_of(const VrrpGroup& group, Group& known) {
 // A node that takes part already does not stop because something else is to be looked at: that
 // counts as up until somebody has.
 void VrrpPart::trust_until_observed(vrrp::Tracking& tracking, const std::string& text) {
-  std::vector<std::string> unknown;
   for (const auto& [name, thing] : tracking.things()) {
     if (!thing.is_up()) {
-      unknown.push_back(name);
+      tracking.observe(std::chrono::steady_clock::now(), name, true, text);
     }
-  }
-  for (const std::string& name : unknown) {
-    tracking.observe(std::chrono::steady_clock::now(), name, true, text);
   }
 }
 

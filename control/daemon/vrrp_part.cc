@@ -249,12 +249,9 @@ void VrrpPart::update_groups() {
   std::vector<vrrp::SpeakerGroup> groups;
   std::map<std::string, Group> known = std::move(groups_);
   const std::set<std::string> held = groups_with_leases();
-  std::set<std::string> known_names;
-  for (const auto& [name, group] : known) {
-    known_names.insert(name);
-  }
   groups_.clear();
   for (const VrrpGroup& group : groups_of(configuration_.vrrp)) {
+    const bool is_new = !known.contains(group.name);
     Group& mine = groups_[group.name] = std::move(known[group.name]);
     if (!mine.tracking) {
       mine.tracking = std::make_unique<vrrp::Tracking>();
@@ -265,7 +262,7 @@ void VrrpPart::update_groups() {
     }
     const auto settings = group_settings(group, kernel_.state());
     if (!settings) {
-      if (mine.is_told || !known_names.contains(group.name)) {
+      if (mine.is_told || is_new) {
         spdlog::error("vrrp \"{}\": {}", group.name, interface_fault(group));
       }
       mine.is_told = false;

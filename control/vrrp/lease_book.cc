@@ -208,7 +208,7 @@ void LeaseBook::note_advert(const Place& place, TimePoint now) {
   }
 }
 
-std::string LeaseBook::silent_port(TimePoint now) {
+std::string LeaseBook::silent_port(TimePoint now) const {
   for (const auto& [router, place] : places_) {
     const auto found = transmissions_.find(place.port);
     if (found != transmissions_.end() && now < found->second.stuck_until) {

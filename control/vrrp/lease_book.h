@@ -10,10 +10,10 @@
 //   that a worker that merely waited for a core misses nothing.
 //
 //   A dataplane that stays away is a fault: a worker for as long as the shortest lease lasts (at
-//   least kLeastWorkerPatience, at most kWorkerPatience), its main thread for
-//   kMainPatience, a port that takes no frame of its twin although adverts go there for
-//   kTransmitPatience or five intervals. The last kind cannot be seen to be gone, so it is believed
-//   to be gone after kTransmitRetry.
+//   least kLeastWorkerPatience, at most kWorkerPatience), its main thread for kMainPatience, a port
+//   that takes no frame of its twin although adverts go there for kTransmitPatience or five
+//   intervals. The last kind cannot be seen to be gone, so it is believed to be gone after
+//   kTransmitRetry.
 //
 // All functions are for the VRRP thread, but for the static ones.
 #pragma once
@@ -70,8 +70,7 @@ class LeaseBook : public vrrp::LeaseHolder {
   // One round for all addresses of the router, now.
   void announce(const vrrp::RouterKey& router, vrrp::TimePoint now);
 
-  // Whether the slot is answered for now and for a while: somebody held it, and has not given it
-  // back.
+  // Whether the slot's lease, of whoever wrote it, lasts beyond `now`.
   static bool is_held(const LeasePage& page, size_t slot, vrrp::TimePoint now);
   // Ends the leases that an earlier ballastd left to routers that are not there any more.
   static void end_all_but(LeasePage& page, const LeaseSlots& slots);
@@ -94,7 +93,7 @@ class LeaseBook : public vrrp::LeaseHolder {
   void note_advert(const Place& place, vrrp::TimePoint now);
   [[nodiscard]] vrrp::Duration age_of_workers(vrrp::TimePoint now) const;
   [[nodiscard]] std::string silent_thread(vrrp::TimePoint now) const;
-  [[nodiscard]] std::string silent_port(vrrp::TimePoint now);
+  [[nodiscard]] std::string silent_port(vrrp::TimePoint now) const;
 
   Dataplane dataplane_;
   Places places_;

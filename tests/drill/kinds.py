@@ -114,15 +114,14 @@ def reboot(scene):
 
 # ---- planned
 
-def failover(scene):
-    scene.lb1.ctl("vrrp", "failover", INSTANCE)
-    scene.expect(scene.lb2, "ACTIVE")
-    scene.hold()
-
-
 def moved_away(scene):
     scene.lb1.ctl("vrrp", "failover", INSTANCE)
     scene.expect(scene.lb2, "ACTIVE")
+
+
+def failover(scene):
+    moved_away(scene)
+    scene.hold()
 
 
 def failback(scene):
