@@ -58,7 +58,7 @@ class ConnectionTable {
  public:
   // Called for every entry that leaves, before it is freed: the owner keeps its load counts by it.
   // Entries that are still there when the table is destroyed are not reported. Must not call the
-  // table, but for the entry's Translation, which is still there.
+  // table, but for the entry's TranslationRecord, which is still there.
   using OnEnd = std::function<void(const Connection&, ConnectionEnd)>;
   // The timeout in seconds that holds for an entry in the state it is in; 0 counts as 1. Asked when
   // an entry is armed or looked at, never for a packet that changes nothing. It may change over

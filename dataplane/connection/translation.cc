@@ -6,17 +6,17 @@
 namespace ballast {
 namespace {
 
-bool has_seen(const Translation& translation, uint8_t bits) {
+bool has_seen(const TranslationRecord& translation, uint8_t bits) {
   return (translation.server_seen & bits) != 0;
 }
 
-void see(Translation& translation, uint8_t bits) {
+void see(TranslationRecord& translation, uint8_t bits) {
   translation.server_seen = static_cast<uint8_t>(translation.server_seen | bits);
 }
 
 }  // namespace
 
-void note_server_segment(Translation& translation, uint8_t tcp_flags, uint32_t sequence) {
+void note_server_segment(TranslationRecord& translation, uint8_t tcp_flags, uint32_t sequence) {
   if ((tcp_flags & kRst) != 0) {
     see(translation, kServerRst);  // its sequence may be any, when it answers a segment without ACK
     return;
@@ -35,7 +35,7 @@ void note_server_segment(Translation& translation, uint8_t tcp_flags, uint32_t s
   }
 }
 
-bool note_client_acknowledgement(Translation& translation, uint32_t acknowledgement) {
+bool note_client_acknowledgement(TranslationRecord& translation, uint32_t acknowledgement) {
   if (has_seen(translation, kServerAcknowledged)) {
     return true;
   }
@@ -47,7 +47,7 @@ bool note_client_acknowledgement(Translation& translation, uint32_t acknowledgem
   return true;
 }
 
-PortRest rest_of(const Connection& connection, const Translation& translation, Seconds32 now,
+PortRest rest_of(const Connection& connection, const TranslationRecord& translation, Seconds32 now,
                  uint32_t time_wait) {
   if (connection.key.protocol != IpProtocol::kTcp || has_seen(translation, kServerRst) ||
       !has_seen(translation, kServerAcknowledged | kServerFin)) {

@@ -26,33 +26,38 @@ struct LocalEndpoint {
 };
 static_assert(sizeof(LocalEndpoint) == 8);
 
-// What was seen of the server's half of a TCP connection; bits of Translation::server_seen.
+// What was seen of the server's half of a TCP connection, and how the way to the client is noted;
+// bits of TranslationRecord::server_seen.
 enum ServerSeen : uint8_t {
   kServerSequence = 0x01,      // a segment: server_next_sequence means something
   kServerAcknowledged = 0x02,  // the client has acknowledged the server's sequence
   kServerFin = 0x04,
   kServerRst = 0x08,
+  kHopIsMac = 0x10,  // client_mac is one; else its first four bytes are a NeighborIndex
 };
 
-struct alignas(32) Translation {
+struct alignas(32) TranslationRecord {
   LocalEndpoint local;
   uint64_t return_hash = 0;  // TranslationTable's own
   // TCP: what the server's first segment behind its SYN begins with.
   uint32_t server_next_sequence = 0;
+  // The way to the client, as it was found under this generation of the routes; 0: never.
+  uint32_t hop_generation = 0;
+  MacAddress client_mac;    // kHopIsMac: where the client's frames come from, on its own network
+  uint8_t client_port = 0;  // the PortIndex of that way
   uint8_t server_seen = 0;
-  uint8_t unused[11] = {};
 };
-static_assert(sizeof(Translation) == 32);
+static_assert(sizeof(TranslationRecord) == 32);
 
 // Notes a segment of the server. Until the client has acknowledged it, a SYN begins the server's
 // half anew: with SYN cookies each SYN has another sequence number. Without a SYN, as when the
 // connection was met in its middle, the half begins with the first segment that is seen.
-void note_server_segment(Translation& translation, uint8_t tcp_flags, uint32_t sequence);
+void note_server_segment(TranslationRecord& translation, uint8_t tcp_flags, uint32_t sequence);
 
 // Notes the acknowledgement number of a client's segment with ACK. True when the client has, now or
 // before, acknowledged the server's half: a number up to one unscaled window (65535) behind the
 // server's SYN. Only who receives the server's segments can know it.
-bool note_client_acknowledgement(Translation& translation, uint32_t acknowledgement);
+bool note_client_acknowledgement(TranslationRecord& translation, uint32_t acknowledgement);
 
 // How long a local port has to rest before it is taken again to the same server.
 enum class PortRest : uint8_t {
@@ -71,7 +76,7 @@ enum class PortRest : uint8_t {
 //     SYN flood all ports would;
 //   - a connection without a packet for longer than that.
 // A client's reset is not among them: whether the server accepted it, nobody here can know.
-PortRest rest_of(const Connection& connection, const Translation& translation, Seconds32 now,
+PortRest rest_of(const Connection& connection, const TranslationRecord& translation, Seconds32 now,
                  uint32_t time_wait);
 
 }  // namespace ballast

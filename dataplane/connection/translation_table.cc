@@ -10,10 +10,10 @@ TranslationTable::TranslationTable(Connection* entries, uint32_t count, const Fl
       hash_key_(hash_key),
       bucket_count_(BucketIndex::buckets_for(count)),
       buckets_(take_block<Bucket>(memory, bucket_count_, memory_bytes_)),
-      records_(take_block<Translation>(memory, size_t{count} + 1, memory_bytes_)),
+      records_(take_block<TranslationRecord>(memory, size_t{count} + 1, memory_bytes_)),
       index_(buckets_.get(), bucket_count_) {}
 
-bool TranslationTable::put(Connection& connection, const Translation& record, uint64_t hash) {
+bool TranslationTable::put(Connection& connection, const TranslationRecord& record, uint64_t hash) {
   assert(!connection.translated);
   const ConnectionIndex entry = index_of(connection);
   if (!index_.insert(hash, entry)) {

@@ -2,13 +2,13 @@
 // built with `translations`; single-threaded as that is.
 //
 // Theory of operation
-//   One Translation stands beside each entry of the table, under the same index. A second
+//   One TranslationRecord stands beside each entry of the table, under the same index. A second
 //   BucketIndex over the same entries finds them by ReturnKey: the four-tuple between the server
 //   and its peer. Neither entry nor record holds that tuple as a whole, since server and local
 //   addresses are numbers of the forwarding snapshot; so every function that compares takes
-//   `key_of`: from (const Connection&, const Translation&) to the ReturnKey. It must say the same
-//   as long as the entry lives: the server's identity is its endpoint, and the index of a server
-//   or local address is not used again before its connections are gone.
+//   `key_of`: from (const Connection&, const TranslationRecord&) to the ReturnKey. It must say the
+//   same as long as the entry lives: the server's identity is its endpoint, and the index of a
+//   server or local address is not used again before its connections are gone.
 //
 //   What is erased goes by the hash that was noted when it was inserted: it is found again whatever
 //   has become of its server in the snapshot, and nothing is asked of the snapshot at an entry's
@@ -49,10 +49,10 @@ class TranslationTable {
 
   // --- records
   // Of a connection of this table whose `translated` is set.
-  [[nodiscard]] Translation& of(const Connection& connection) {
+  [[nodiscard]] TranslationRecord& of(const Connection& connection) {
     return records_[index_of(connection)];
   }
-  [[nodiscard]] const Translation& of(const Connection& connection) const {
+  [[nodiscard]] const TranslationRecord& of(const Connection& connection) const {
     return records_[index_of(connection)];
   }
   // For a packet from the client, beside ConnectionTable::prefetch_entry().
@@ -98,7 +98,7 @@ class TranslationTable {
   // key_of(connection, record), until it ends. Anything but kInserted changes nothing: the
   // connection is as before, and it is the caller's to remove() it or to choose another server.
   template <typename KeyOf>
-  [[nodiscard]] ReturnInsert insert(Connection& connection, const Translation& record,
+  [[nodiscard]] ReturnInsert insert(Connection& connection, const TranslationRecord& record,
                                     KeyOf&& key_of) {
     const ReturnKey key = key_of(connection, record);
     const uint64_t hash = flow_hash(key.tuple, hash_key_);
@@ -125,7 +125,7 @@ class TranslationTable {
   template <typename KeyOf>
   [[nodiscard]] bool matches(ConnectionIndex entry, const ReturnKey& key, KeyOf& key_of) const {
     return key_of(static_cast<const Connection&>(entries_[entry]),
-                  static_cast<const Translation&>(records_[entry])) == key;
+                  static_cast<const TranslationRecord&>(records_[entry])) == key;
   }
   template <typename KeyOf>
   Connection* find(const ReturnKey& key, uint64_t hash, KeyOf& key_of) {
@@ -133,14 +133,14 @@ class TranslationTable {
         index_.find(hash, [&](ConnectionIndex entry) { return matches(entry, key, key_of); });
     return found != 0 ? &entries_[found] : nullptr;
   }
-  bool put(Connection& connection, const Translation& record, uint64_t hash);
+  bool put(Connection& connection, const TranslationRecord& record, uint64_t hash);
 
   Connection* entries_;
   const FlowHashKey hash_key_;
   const uint32_t bucket_count_;
   size_t memory_bytes_ = 0;
   TableBlock<Bucket> buckets_;
-  TableBlock<Translation> records_;
+  TableBlock<TranslationRecord> records_;
   BucketIndex index_;
   uint32_t size_ = 0;
   ConnectionIndex prepared_ = 0;  // whose record was fetched last

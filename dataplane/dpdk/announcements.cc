@@ -13,11 +13,10 @@ namespace {
 
 static_assert(kLeaseSlots <= Announcer::kSlots);
 
-std::vector<AnnouncedAddress> addresses_of(const AddressTable& table, PortIndex port,
-                                           const MacAddress& port_mac) {
+std::vector<AnnouncedAddress> addresses_of(const AddressTable& table, const MacAddress& port_mac) {
   std::vector<AnnouncedAddress> result;
   for (const LocalAddress& local : table.all()) {
-    if (local.role == AddressRole::kVip && (local.any_port || local.port == port)) {
+    if (local.role != AddressRole::kNode) {
       result.push_back(
           {local.address, local.virtual_mac.is_zero() ? port_mac : local.virtual_mac, local.lease});
     }
@@ -61,8 +60,7 @@ void Announcements::follow(const ForwardingSnapshot& snapshot, uint64_t now_ns) 
     const PortState& state = snapshot.ports[port];
     if (new_table || state.mac != port_macs_[port]) {
       port_macs_[port] = state.mac;
-      announcers_[port].set_addresses(
-          addresses_of(*snapshot.addresses, static_cast<PortIndex>(port), state.mac), now_ns);
+      announcers_[port].set_addresses(addresses_of(*snapshot.addresses, state.mac), now_ns);
     }
     announcers_[port].set_port_up(state.up, now_ns);
   }

@@ -338,7 +338,7 @@ void Dataplane::follow_links() {
     const Port& port = *ports_[i].port;
     if (port.device().kernel_interface().empty()) {
       auto snapshot = world_->port_changed(static_cast<PortIndex>(i),
-                                           {port.mac(), port.mtu(), port.device_link_is_up()});
+                                           {port.mac(), port.mtu(), port.device_link_is_up(), {}, {}});
       if (snapshot) {
         publish(std::move(snapshot), nullptr);
       }

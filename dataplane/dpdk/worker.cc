@@ -36,10 +36,11 @@ rte_ring* make_inbox(WorkerIndex worker) {
 
 // In place: a packet that is put together elsewhere and copied would be read before its fields have
 // left the store buffer.
-void describe(rte_mbuf* frame, PortIndex port, bool handed_over, bool hashed, Packet& packet) {
+void describe(rte_mbuf* frame, PortIndex port, HandOver handed_over, bool hashed, Packet& packet) {
   packet.data = rte_pktmbuf_mtod(frame, uint8_t*);
   packet.size = rte_pktmbuf_data_len(frame);
   packet.capacity = static_cast<uint16_t>(frame->buf_len - frame->data_off);
+  packet.headroom = frame->data_off;
   packet.frame_size = rte_pktmbuf_pkt_len(frame);
   packet.rss_hash = frame->hash.rss;
   packet.has_rss_hash = hashed && (frame->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
@@ -47,6 +48,8 @@ void describe(rte_mbuf* frame, PortIndex port, bool handed_over, bool hashed, Pa
   packet.handed_over = handed_over;
   packet.handle = frame;
   packet.replaced = false;
+  packet.grown = 0;
+  packet.fragment_mtu = 0;
 }
 
 // The pipeline wrote the frame anew: one segment of this length.
@@ -125,7 +128,8 @@ size_t Worker::poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   for (size_t port = 0; port < around_.ports.size(); ++port) {
     const uint16_t count = around_.ports[port].port->receive(index_, frames);
     if (count != 0) {
-      process({frames.data(), count}, static_cast<PortIndex>(port), false, snapshot, now_ns);
+      process({frames.data(), count}, static_cast<PortIndex>(port), HandOver::kNone, snapshot,
+              now_ns);
       work += count;
     }
   }
@@ -145,8 +149,8 @@ size_t Worker::poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_
     while (end < count && frames[end]->port == frames[begin]->port) {
       ++end;
     }
-    process({&frames[begin], end - begin}, static_cast<PortIndex>(frames[begin]->port), true,
-            snapshot, now_ns);
+    process({&frames[begin], end - begin}, static_cast<PortIndex>(frames[begin]->port),
+            HandOver::kFlow, snapshot, now_ns);
     begin = end;
   }
   return count;
@@ -207,7 +211,7 @@ void Worker::transmit_from_twin(PortIndex port, std::span<rte_mbuf*> frames) {
   }
 }
 
-void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,
+void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, HandOver handed_over,
                      const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   const bool hashed = around_.ports[index(port)].port->hashes_for_us();
   for (rte_mbuf* frame : frames) {

@@ -89,7 +89,7 @@ class Worker {
   size_t poll_twins(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void transmit_from_twin(PortIndex port, std::span<rte_mbuf*> frames);
-  void process(std::span<rte_mbuf*> frames, PortIndex port, bool handed_over,
+  void process(std::span<rte_mbuf*> frames, PortIndex port, HandOver handed_over,
                const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t transmit_run(std::span<Packet> packets);
   void carry_out(Packet& packet);

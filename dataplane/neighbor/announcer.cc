@@ -20,9 +20,9 @@ constexpr size_t kFramesPerRound = 2;  // at most
 bool build_announcement(FrameBuffer& frame, const Announcement& announcement) {
   const AnnouncedAddress& what = announcement.what;
   switch (announcement.form) {
-    case AnnouncementForm::kArpRequest:
+    case AnnouncementForm::kRequest:
       return build_gratuitous_arp(frame, what.mac, what.address, GratuitousArp::kRequest);
-    case AnnouncementForm::kArpReply:
+    case AnnouncementForm::kReply:
       return build_gratuitous_arp(frame, what.mac, what.address, GratuitousArp::kReply);
     case AnnouncementForm::kNeighborAdvertisement: {
       // RFC 9568 section 6.4.1: a virtual router says that it is one. Slot 0 is no virtual router.
@@ -154,8 +154,8 @@ size_t Announcer::send_due(uint64_t now_ns, std::span<Announcement> out) {
       } else {
         const size_t before = written;
         if (addresses_[i].address.is_v4()) {
-          out[written++] = {addresses_[i], AnnouncementForm::kArpRequest};
-          out[written++] = {addresses_[i], AnnouncementForm::kArpReply};
+          out[written++] = {addresses_[i], AnnouncementForm::kRequest};
+          out[written++] = {addresses_[i], AnnouncementForm::kReply};
         } else {
           out[written++] = {addresses_[i], AnnouncementForm::kNeighborAdvertisement};
         }

@@ -42,11 +42,11 @@ struct AnnouncedAddress {
   friend auto operator<=>(const AnnouncedAddress&, const AnnouncedAddress&) = default;
 };
 
-enum class AnnouncementForm : uint8_t { kArpRequest, kArpReply, kNeighborAdvertisement };
+enum class AnnouncementForm : uint8_t { kRequest, kReply, kNeighborAdvertisement };
 
 struct Announcement {
   AnnouncedAddress what;
-  AnnouncementForm form = AnnouncementForm::kArpRequest;
+  AnnouncementForm form = AnnouncementForm::kRequest;
 
   friend bool operator==(const Announcement&, const Announcement&) = default;
 };

@@ -41,7 +41,7 @@ namespace ballast {
   X(kDestinationAddress, "destination_address",                                                    \
     "destination is unspecified, loopback or IPv4-mapped")                                         \
   X(kLandAttack, "land_attack", "source and destination are the same address")                     \
-  X(kTtlExpired, "ttl_expired", "TTL or hop limit is 0")                                           \
+  X(kTtlExpired, "ttl_expired", "TTL or hop limit is 0, or would become so")                       \
   X(kTcpShort, "tcp_short", "TCP header cut off")                                                  \
   X(kTcpHeaderLength, "tcp_header_length", "TCP data offset below 20 or beyond the segment")       \
   X(kTcpFlags, "tcp_flags",                                                                        \
@@ -53,6 +53,8 @@ namespace ballast {
   X(kIcmpChecksum, "icmp_checksum", "ICMP checksum is wrong")                                      \
   X(kIcmpInner, "icmp_inner",                                                                      \
     "ICMP error whose quoted packet is malformed or not from the error's destination")             \
+  X(kIcmpSequence, "icmp_sequence",                                                                \
+    "ICMP error that quotes a segment its connection cannot have sent (RFC 5927)")                 \
   X(kIcmpUnmatched, "icmp_unmatched", "ICMP error about no connection that is known")              \
   X(kIcmpOther, "icmp_other",                                                                      \
     "ICMP message to a VIP that is neither an echo request nor an error")                          \
@@ -60,7 +62,12 @@ namespace ballast {
     "first fragment without its transport header, or an overlap of it (RFC 1858)")                 \
   X(kFragmentLength, "fragment_length",                                                            \
     "fragment whose length is no multiple of 8, or that ends beyond 65535")                        \
-  X(kFragmentLater, "fragment_later", "later fragment for a VIP: its ports are not known")         \
+  X(kFragmentLater, "fragment_later", "later fragment of a flow that is not known")                \
+  X(kFragmentOverlap, "fragment_overlap", "fragment that overlaps another of its datagram")        \
+  X(kFragmentRoom, "fragment_room",                                                                \
+    "fragment that came before the first of its datagram, and no room to keep it")                 \
+  X(kFragmentTimeout, "fragment_timeout",                                                          \
+    "fragment whose datagram's first fragment did not come in time")                               \
   X(kArpMalformed, "arp_malformed", "ARP packet cut off or not for IPv4 over Ethernet")            \
   X(kArpIgnored, "arp_ignored", "ARP about a VIP that needs no answer")                            \
   X(kNdMalformed, "nd_malformed", "neighbour discovery message that RFC 4861 section 7.1 refuses") \
@@ -75,6 +82,16 @@ namespace ballast {
   X(kServerGone, "server_gone", "connection of a server that was removed or disabled")             \
   X(kNotSyn, "not_syn", "TCP segment of no known connection that does not open one")               \
   X(kUntrustedQuota, "untrusted_quota", "no room for a new flow among the untrusted")              \
+  X(kReplyUnmatched, "reply_unmatched", "from a server, of no connection that is known")           \
+  X(kNatCollision, "nat_collision",                                                                \
+    "NAT: the client's port reaches every server that was tried through another VIP already")      \
+  X(kLocalPortsExhausted, "local_ports_exhausted",                                                 \
+    "FULLNAT: every port of the service's local addresses is taken or rests: add addresses")       \
+  X(kLocalPortsMemory, "local_ports_memory",                                                       \
+    "FULLNAT: no memory for another local port: raise connections.trusted")                        \
+  X(kNoTunnelSource, "no_tunnel_source",                                                           \
+    "TUN: the port to the server has no address to send from: give it one, or set a source")       \
+  X(kNoHeadroom, "no_headroom", "TUN: the buffer has no room for the outer headers")               \
   X(kNoRoute, "no_route", "no route to the next hop")                                              \
   X(kNeighborFailed, "neighbor_failed", "the next hop does not answer ARP or ND")                  \
   X(kNeighborQueueFull, "neighbor_queue_full", "too many packets wait for the next hop's MAC")     \

@@ -30,13 +30,14 @@ inline bool is_hashed_by_ports(const ParsedHeaders& parsed) {
 
 // To its connection, by slot.key, if this worker owns it.
 inline void Pipeline::enter_flow(Packet& packet, Slot& slot) {
-  if (around_.steering.workers() != 1 && !packet.handed_over) {
+  if (around_.steering.workers() != 1 && packet.handed_over != HandOver::kFlow) {
     const bool hash_is_of_flow = packet.has_rss_hash && is_hashed_by_ports(slot.parsed);
     const WorkerIndex owner = hash_is_of_flow ? around_.steering.owner(packet.rss_hash)
                                               : around_.steering.owner(slot.key);
     if (owner != worker_) {
       packet.verdict = Verdict::kHandOver;
       packet.owner = owner;
+      packet.hand_over_for = HandOver::kFlow;
       around_.counters.handed_over.add(1);
       return;
     }

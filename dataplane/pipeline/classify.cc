@@ -76,7 +76,7 @@ void Pipeline::classify_neighbor_discovery(Packet& packet, Slot& slot) {
 const LocalAddress* Pipeline::asked_for_vip(Packet& packet, const Slot& slot,
                                             const std::optional<IpAddress>& target) {
   const LocalAddress* local = target ? snapshot_->addresses->find(*target) : nullptr;
-  if (local == nullptr || local->role != AddressRole::kVip) {
+  if (local == nullptr || local->role == AddressRole::kNode) {
     const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
     if (!slot.parsed.multicast_frame && ethernet_of(packet).destination != port_mac) {
       drop(packet, DropReason::kNotForUs);
@@ -107,7 +107,7 @@ void Pipeline::classify_ip(Packet& packet, Slot& slot) {
   const MacAddress& frame_destination = ethernet_of(packet).destination;
   const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
   const LocalAddress* local = snapshot_->addresses->find(slot.parsed.destination);
-  const bool for_vip = local != nullptr && local->role == AddressRole::kVip;
+  const bool for_vip = local != nullptr && local->role != AddressRole::kNode;
   if (slot.parsed.multicast_frame) {
     // A unicast address inside a multicast frame is refused (RFC 1122 section 3.3.6); the node's
     // own are the kernel's business, which knows the broadcast addresses of its networks.

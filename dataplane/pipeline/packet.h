@@ -3,12 +3,20 @@
 
 #include <cstdint>
 
+#include "dataplane/packet/byte_order.h"
 #include "dataplane/packet/drop_reason.h"
 #include "dataplane/packet/frame_buffer.h"
 #include "dataplane/packet/numbers.h"
 #include "dataplane/packet/packet_view.h"
 
 namespace ballast {
+
+// Why a packet is, or was, given to another worker.
+enum class HandOver : uint8_t {
+  kNone,
+  kFlow,      // that worker owns the flow
+  kFragment,  // that worker knows the ports of this fragment's datagram, or will
+};
 
 enum class Verdict : uint8_t {
   kDrop,      // for `reason`
@@ -24,19 +32,32 @@ struct Packet {
   uint8_t* data = nullptr;
   uint16_t size = 0;        // contiguous at `data`
   uint16_t capacity = 0;    // that may be written from `data` on, tailroom included
+  uint16_t headroom = 0;    // bytes in front of `data` that may be written
   uint32_t frame_size = 0;  // of the whole frame; more than `size` when the buffer is chained
   uint32_t rss_hash = 0;  // Toeplitz over the four-tuple with the pipeline's key, when has_rss_hash
   PortIndex in_port{};
   bool has_rss_hash = false;
-  bool handed_over = false;  // came from another worker: this one owns it
+  HandOver handed_over = HandOver::kNone;  // came from another worker
   void* handle = nullptr;
 
   Verdict verdict = Verdict::kDrop;
   DropReason reason = DropReason::kNone;  // of kDrop, and of an answer; else unspecified
   PortIndex out_port{};
-  WorkerIndex owner{};
+  WorkerIndex owner{};                       // of kHandOver
+  HandOver hand_over_for = HandOver::kNone;  // of kHandOver
   bool replaced =
       false;  // the frame was written anew: `size` is its whole length, further segments are void
+  // Bytes by which the frame grew at its front (tunnels): `data`, `size` and `frame_size` say what
+  // it is now.
+  uint16_t grown = 0;
+  // Not 0: longer than the outgoing port's MTU, and its sender allows to fragment it: to be cut
+  // into IP fragments of at most this many bytes (RFC 791 section 3.2, RFC 8200 section 4.5).
+  uint16_t fragment_mtu = 0;
+
+  // The ports of a later fragment's datagram, once they are known; they travel along to the worker
+  // that owns the flow.
+  Big16 datagram_source_port;
+  Big16 datagram_destination_port;
 
   [[nodiscard]] PacketView view() const { return {data, size, frame_size}; }
 };

@@ -1,5 +1,5 @@
-// Which addresses mean something to this node: VIPs, with the lease that they are held by, and the
-// node's own.
+// Which addresses mean something to this node: VIPs, gateways and local addresses, with the lease
+// that they are held by, and the node's own.
 #pragma once
 
 #include <bit>
@@ -13,17 +13,25 @@
 
 namespace ballast {
 
-enum class AddressRole : uint8_t { kVip, kNode };
+enum class AddressRole : uint8_t {
+  kVip,      // services may listen here
+  kNode,     // the node's own: the kernel's business
+  kGateway,  // servers in NAT mode route through it
+  kLocal,    // stands in the clients' place towards servers in FULLNAT mode
+};
 
 struct LocalAddress {
   IpAddress address;
   AddressRole role = AddressRole::kVip;
-  LeaseSlot lease{};        // VIPs: answered for and forwarded only as far as this lease goes
-  bool answer_ping = true;  // VIPs
-  bool any_port = true;     // VIPs: the address is answered for on every port; kNode: unused
-  PortIndex port{};         // kNode: the twin that carries it
-  MacAddress
-      virtual_mac;  // VIPs: what ARP and ND are answered with; zero means the receiving port's own
+  // --- all but kNode, which are answered for by the dataplane on every port
+  LeaseSlot lease{};  // answered for and forwarded only as far as this lease goes
+  bool answer_ping = true;
+  MacAddress virtual_mac;  // what ARP and ND are answered with; zero: the receiving port's own
+  // --- kVip
+  bool translates = false;  // a service here is NAT or FULLNAT: packets need their Translation
+  bool steers_by_client = false;  // a service here is NAT: its listener says who owns a flow
+  // --- kNode
+  PortIndex port{};  // the twin that carries it
 };
 
 // Open addressing over a power of two slots; immutable once built. Lookups touch one or two cache

@@ -17,6 +17,8 @@
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/flow_key.h"
 #include "dataplane/service/address_table.h"
+#include "dataplane/service/client_hops.h"
+#include "dataplane/service/reply_sources.h"
 #include "dataplane/service/service_table.h"
 #include "dataplane/service/virtual_service.h"
 
@@ -27,6 +29,14 @@ struct PortState {
   MacAddress mac;
   uint16_t mtu = 1500;  // of the IP packet
   bool up = false;
+  // The node's own addresses on the twin, of each family: what ICMP errors and tunnels come from.
+  // Zero: there is none.
+  IpAddress ipv4;
+  IpAddress ipv6;
+
+  [[nodiscard]] const IpAddress& address(Family family) const {
+    return family == Family::kIpv4 ? ipv4 : ipv6;
+  }
 };
 
 struct ForwardingSnapshot {
@@ -34,10 +44,21 @@ struct ForwardingSnapshot {
   std::shared_ptr<const AddressTable> addresses;  // VIPs and the node's own addresses
   std::shared_ptr<const ServiceTable> listeners;  // (protocol, VIP, port) -> service
   std::vector<std::shared_ptr<const VirtualService>> services;
-  std::vector<RealServer> servers;  // by ServerIndex
+  std::vector<RealServer> servers;                           // by ServerIndex
+  std::vector<std::shared_ptr<const ServerTunnel>> tunnels;  // by ServerIndex; null but for TUN
+  // FULLNAT: by LocalAddressIndex; an address keeps its index for good.
+  std::shared_ptr<const std::vector<IpAddress>> local_addresses;
+  std::shared_ptr<const ReplySources> reply_sources;  // NAT's servers
   std::shared_ptr<const RouteTable> routes;
+  std::shared_ptr<const ClientHops> client_hops;
+  // Grows whenever `routes`, `client_hops` or a port may lead a client's packets elsewhere; never
+  // 0.
+  uint32_t hop_generation = 1;
   std::vector<PortState> ports;  // by PortIndex
-  size_t lease_slots = 1;        // slots of the lease page that VIPs refer to: 0..n-1
+  // What is from or to these networks, and no connection's, is passed on to the kernel, as a router
+  // would take it: sorted.
+  std::vector<Prefix> routed_networks;
+  size_t lease_slots = 1;  // slots of the lease page that VIPs refer to: 0..n-1
   RefuseAction on_no_service = RefuseAction::kAnswer;
 };
 

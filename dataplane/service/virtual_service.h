@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "dataplane/connection/timeouts.h"
+#include "dataplane/connection/translation.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/byte_order.h"
 #include "dataplane/packet/numbers.h"
+#include "dataplane/rewrite/ip_tunnel.h"
 #include "dataplane/scheduler/scheduler.h"
 
 namespace ballast {
@@ -35,21 +37,6 @@ struct Pool {
   std::shared_ptr<const Scheduler> scheduler;  // over zero or more servers
 };
 
-struct VirtualService {
-  std::string name;
-  ForwardingMode mode = ForwardingMode::kDirectRouting;
-  RefuseAction on_no_server = RefuseAction::kAnswer;
-  OnServerDown on_server_down = OnServerDown::kKeep;
-  bool sloppy_tcp = false;  // a connection may begin with any segment, not with SYN alone
-  Timeouts timeouts;
-  Pool ipv4;
-  Pool ipv6;
-
-  [[nodiscard]] const Pool& pool(Family family) const {
-    return family == Family::kIpv4 ? ipv4 : ipv6;
-  }
-};
-
 // One "tcp/192.0.2.10:80" of a service.
 struct Listener {
   IpAddress vip;
@@ -59,14 +46,55 @@ struct Listener {
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
+struct VirtualService {
+  std::string name;
+  ForwardingMode mode = ForwardingMode::kDirectRouting;
+  RefuseAction on_no_server = RefuseAction::kAnswer;
+  OnServerDown on_server_down = OnServerDown::kKeep;
+  bool sloppy_tcp = false;  // a connection may begin with any segment, not with SYN alone
+  bool one_packet = false;  // UDP: every datagram is scheduled by itself
+  Timeouts timeouts;
+  Pool ipv4;  // for clients of that family; in TUN, servers of both families are in both
+  Pool ipv6;
+  // FULLNAT: what stands in the clients' place.
+  std::vector<LocalAddressIndex> local_ipv4;
+  std::vector<LocalAddressIndex> local_ipv6;
+  std::vector<Listener> listeners;
+
+  [[nodiscard]] const Pool& pool(Family family) const {
+    return family == Family::kIpv4 ? ipv4 : ipv6;
+  }
+  [[nodiscard]] const std::vector<LocalAddressIndex>& local_addresses(Family family) const {
+    return family == Family::kIpv4 ? local_ipv4 : local_ipv6;
+  }
+};
+
+// The way into a server's tunnel. The outer source is one of `sources` addresses from
+// `first_source` on, chosen by the flow; none while the node has no address to send from.
+struct ServerTunnel {
+  TunnelHeader header;
+  IpAddress first_source;
+  uint32_t sources = 0;
+};
+
 // What a worker needs of a real server while it forwards; found by ServerIndex.
 struct RealServer {
   IpAddress address;
-  Big16 port;                            // 0: the port of the connection, as DR and TUN have it
-  bool accepts_connections = false;      // false: removed or disabled, what is left is being ended
-  PortIndex out_port{};                  // of the next hop
-  NeighborIndex next_hop = kNoNeighbor;  // kNoNeighbor: no route
+  Big16 port;                        // 0: the port of the connection, as DR and TUN have it
+  bool accepts_connections = false;  // false: removed or disabled, what is left is being ended
+  // Part of what the index stands for: a service that changes its mode has other servers.
+  ForwardingMode mode = ForwardingMode::kDirectRouting;
+  PortIndex out_port{};  // of the next hop
+  // What SYNs of IPv4 and IPv6 connections announce at the most; 0: as they do.
+  uint16_t mss_ipv4 = 0;
+  uint16_t mss_ipv6 = 0;
+  NeighborIndex next_hop = kNoNeighbor;     // kNoNeighbor: no route
   const VirtualService* service = nullptr;  // of the same snapshot; null: the index is free
+  const ServerTunnel* tunnel = nullptr;     // of the same snapshot; TUN only
+
+  [[nodiscard]] uint16_t mss(Family family) const {
+    return family == Family::kIpv4 ? mss_ipv4 : mss_ipv6;
+  }
 };
 
 }  // namespace ballast

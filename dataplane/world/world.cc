@@ -12,7 +12,7 @@ std::vector<PortState> states_of(const std::vector<WorldPort>& ports) {
   std::vector<PortState> states;
   states.reserve(ports.size());
   for (const WorldPort& port : ports) {
-    states.push_back({port.mac, port.mtu, port.up});
+    states.push_back({port.mac, port.mtu, port.up, {}, {}});
   }
   return states;
 }

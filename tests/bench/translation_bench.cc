@@ -47,7 +47,7 @@ class World {
   [[nodiscard]] const ServerEndpoint& server(ServerIndex number) const {
     return servers_[index(number) - 1];
   }
-  ReturnKey operator()(const Connection& connection, const Translation& record) const {
+  ReturnKey operator()(const Connection& connection, const TranslationRecord& record) const {
     ReturnKey key;
     fill(key, connection.server, record.local);
     return key;
@@ -67,9 +67,9 @@ ServerIndex server_of(uint32_t number) {
   return ServerIndex{1 + number % kServers};
 }
 // Of the flow with this number, computed: a table of them would compete for the cache.
-Translation record_of(uint32_t number) {
+TranslationRecord record_of(uint32_t number) {
   const uint32_t turn = number / kServers;
-  Translation record;
+  TranslationRecord record;
   record.local = {LocalAddressIndex{static_cast<uint16_t>(turn / kPortsUsed)},
                   Big16::from_host(static_cast<uint16_t>(1024 + turn % kPortsUsed)),
                   LocalPortLane{1}};
@@ -231,7 +231,7 @@ void full_nat_flood(benchmark::State& state) {
   Seconds32 now = kNow;
   std::unique_ptr<ConnectionTable> table;
   table = make_table(1, quota, [&](const Connection& connection, ConnectionEnd) {
-    const Translation& record = table->translations()->of(connection);
+    const TranslationRecord& record = table->translations()->of(connection);
     ports.give_back(record.local, rest_of(connection, record, now, 60), now);
   });
   const std::vector<LocalAddressIndex> eight = addresses(8);
@@ -259,7 +259,7 @@ void full_nat_flood(benchmark::State& state) {
         continue;
       }
       // The bucket for replies comes from memory while the table is at work.
-      Translation record;
+      TranslationRecord record;
       record.local = *local;
       asked.server = server;
       ConnectionProbe reply;

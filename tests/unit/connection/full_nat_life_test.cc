@@ -41,7 +41,7 @@ class FullNat {
     connection->server = server;
     connection->state = ConnectionState::kEstablished;
     table_.arm(*connection, now_);
-    Translation record;
+    TranslationRecord record;
     record.local = *local;
     EXPECT_EQ(table_.translations()->insert(*connection, record, world_), ReturnInsert::kInserted);
     return !trusted || table_.trust(*connection, now_);
@@ -53,7 +53,7 @@ class FullNat {
 
  private:
   void on_end(const Connection& connection) {
-    const Translation& record = table_.translations()->of(connection);
+    const TranslationRecord& record = table_.translations()->of(connection);
     ports_.give_back(record.local, rest_of(connection, record, now_, 60), now_);
   }
 
@@ -90,7 +90,7 @@ TEST(FullNatLife, EveryConnectionHoldsOnePortAndIsFoundBothWaysThroughAllEnds) {
       refused +=
           full_nat.open(key, ServerIndex{static_cast<uint32_t>(random() % 4)}, false) ? 0 : 1;
     } else if (random() % 2 == 0) {
-      Translation& record = full_nat.table().translations()->of(*found);
+      TranslationRecord& record = full_nat.table().translations()->of(*found);
       note_server_segment(record, kSyn | kAck, step);
       note_client_acknowledgement(record, step + 1);
       full_nat.table().trust(*found, now);

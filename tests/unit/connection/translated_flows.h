@@ -26,7 +26,7 @@ struct TranslatedWorld {
         {10, 2, static_cast<uint8_t>(index(local) >> 8), static_cast<uint8_t>(index(local))});
   }
   // What TranslationTable calls key_of: NAT when there is no local port.
-  ReturnKey operator()(const Connection& connection, const Translation& translation) const {
+  ReturnKey operator()(const Connection& connection, const TranslationRecord& translation) const {
     const ServerEndpoint server = endpoint_of(connection.server, connection.key.protocol);
     if (translation.local.lane == kNoLane) {
       return ReturnKey::of(server, connection.key.client, connection.key.client_port);

@@ -77,8 +77,8 @@ class Comparison {
     connection.server = ServerIndex{below(8)};
     return world_(connection, random_record());
   }
-  Translation random_record() {
-    Translation record;
+  TranslationRecord random_record() {
+    TranslationRecord record;
     if (below(2) == 0) {
       record.local = {LocalAddressIndex{static_cast<uint16_t>(below(3))},
                       Big16::from_host(static_cast<uint16_t>(1024 + below(flows_ / 8 + 1))),
@@ -98,7 +98,7 @@ class Comparison {
     if (below(5) == 0) {
       return;  // DR
     }
-    const Translation record = random_record();
+    const TranslationRecord record = random_record();
     const ReturnKey key = world_(*made, record);
     const bool free = !by_tuple_.contains(tuple_of(key));
     const ReturnInsert result = table_.translations()->insert(*made, record, world_);

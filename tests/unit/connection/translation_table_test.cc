@@ -41,8 +41,8 @@ class TranslatedTable {
               ReturnInsert::kInserted);
     return connection;
   }
-  static Translation with_local(uint16_t port) {
-    Translation record;
+  static TranslationRecord with_local(uint16_t port) {
+    TranslationRecord record;
     record.local = {LocalAddressIndex{3}, Big16::from_host(port), LocalPortLane{1}};
     return record;
   }
@@ -87,7 +87,7 @@ TEST(TranslationTable, IsThereWhenItIsAskedForOnly) {
   ConnectionTable with({100, 10, true}, kTestHashKey, timeout, nullptr);
   ASSERT_NE(with.translations(), nullptr);
   EXPECT_EQ(with.memory_bytes() - without.memory_bytes(),
-            111 * sizeof(Translation) + BucketIndex::buckets_for(110) * sizeof(Bucket));
+            111 * sizeof(TranslationRecord) + BucketIndex::buckets_for(110) * sizeof(Bucket));
 }
 
 TEST(TranslationTable, ARecordStandsBesideItsEntryUntilThatEnds) {
@@ -111,18 +111,19 @@ TEST(TranslationTable, NatRefusesASecondFlowOfAClientPortToOneServerAndChangesNo
   FlowKey to_another = to_one_vip;
   to_another.vip = IpAddress::v4({192, 0, 2, 99});
   Connection* first = table.open(to_one_vip, 1, 1);
-  ASSERT_EQ(table.translations().insert(*first, Translation{}, table.world),
+  ASSERT_EQ(table.translations().insert(*first, TranslationRecord{}, table.world),
             ReturnInsert::kInserted);
   // Another index, the same endpoint.
   Connection* second = table.open(to_another, 1 + table.world.endpoints, 1);
-  EXPECT_EQ(table.translations().insert(*second, Translation{}, table.world), ReturnInsert::kTaken);
+  EXPECT_EQ(table.translations().insert(*second, TranslationRecord{}, table.world),
+            ReturnInsert::kTaken);
   EXPECT_FALSE(second->translated);
   EXPECT_EQ(table.translations().size(), 1U);
-  const ReturnKey reply = table.world(*first, Translation{});
+  const ReturnKey reply = table.world(*first, TranslationRecord{});
   EXPECT_EQ(table.translations().find(reply, table.world), first);
   // With another server it goes through; and both end alike.
   second->server = ServerIndex{2};
-  EXPECT_EQ(table.translations().insert(*second, Translation{}, table.world),
+  EXPECT_EQ(table.translations().insert(*second, TranslationRecord{}, table.world),
             ReturnInsert::kInserted);
   table->remove(*second);
   EXPECT_EQ(table.translations().find(reply, table.world), first);
@@ -134,9 +135,10 @@ TEST(TranslationTable, OneClientPortReachesOneServerByTcpAndByUdp) {
   TranslatedTable table(10, 10);
   FlowKey udp = flow(2);
   udp.protocol = IpProtocol::kUdp;
-  EXPECT_EQ(table.translations().insert(*table.open(flow(2), 1, 1), Translation{}, table.world),
-            ReturnInsert::kInserted);
-  EXPECT_EQ(table.translations().insert(*table.open(udp, 1, 1), Translation{}, table.world),
+  EXPECT_EQ(
+      table.translations().insert(*table.open(flow(2), 1, 1), TranslationRecord{}, table.world),
+      ReturnInsert::kInserted);
+  EXPECT_EQ(table.translations().insert(*table.open(udp, 1, 1), TranslationRecord{}, table.world),
             ReturnInsert::kInserted);
 }
 

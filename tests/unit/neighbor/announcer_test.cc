@@ -266,7 +266,7 @@ TEST(Announcer, SendsAThousandAddressesInTurnAndNeverMoreThanTheBound) {
   std::map<IpAddress, uint64_t> first;
   for (const Polled::Sent& one : port.sent) {
     ++frames[one.at_ms];
-    rounds[one.what.what.address] += one.what.form == AnnouncementForm::kArpRequest ? 1 : 0;
+    rounds[one.what.what.address] += one.what.form == AnnouncementForm::kRequest ? 1 : 0;
     first.try_emplace(one.what.what.address, one.at_ms);
   }
   for (const auto& [at, count] : frames) {
@@ -388,8 +388,8 @@ TEST(Announcer, SaysAnIpv6AddressAsAnUnsolicitedAdvertisement) {
 
 TEST(Announcer, BuildsNothingThatDoesNotFit) {
   for (const auto& announcement :
-       {Announcement{vip("192.0.2.10"), AnnouncementForm::kArpRequest},
-        Announcement{vip("192.0.2.10"), AnnouncementForm::kArpReply},
+       {Announcement{vip("192.0.2.10"), AnnouncementForm::kRequest},
+        Announcement{vip("192.0.2.10"), AnnouncementForm::kReply},
         Announcement{vip("2001:db8::10"), AnnouncementForm::kNeighborAdvertisement}}) {
     const size_t whole = built(announcement).size();
     for (size_t size = 0; size < whole; ++size) {

@@ -94,7 +94,7 @@ TEST_F(Robustness, RandomMutationsOfEverySampleAreDecided) {
       }
       expect_decided(frame, {.port = below(4) == 0 ? kLan : kWan,
                              .worker = static_cast<uint16_t>(below(2)),
-                             .handed_over = below(4) == 0,
+                             .handed_over = below(4) == 0 ? HandOver::kFlow : HandOver::kNone,
                              .rss = below(2) == 0});
       if (below(50) == 0) {
         const auto state = static_cast<NeighborState>(below(3));

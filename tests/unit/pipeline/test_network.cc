@@ -56,7 +56,8 @@ void PrintTo(const Outcome& outcome, std::ostream* out) {
 TestNetwork::TestNetwork(Options options)
     : steering_(kMicrosoftRssKey, options.workers), configured_(options.configured) {
   snapshot.generation = 1;
-  snapshot.ports = {{mac_address(kBalancerMac), 1500, true}, {mac_address(kLanMac), 1500, true}};
+  snapshot.ports = {{mac_address(kBalancerMac), 1500, true, {}, {}},
+                    {mac_address(kLanMac), 1500, true, {}, {}}};
   snapshot.lease_slots = 2;
   snapshot.routes = std::make_shared<const RouteTable>();
   snapshot.servers.resize(1);
@@ -257,7 +258,7 @@ Outcome TestNetwork::send_to_owner(const Frame& frame, How how) {
     return outcome;
   }
   how.worker = index(outcome.owner);
-  how.handed_over = true;
+  how.handed_over = HandOver::kFlow;
   return send(frame, how);
 }
 

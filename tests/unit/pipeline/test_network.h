@@ -82,7 +82,7 @@ class TestNetwork : public ServerLoads {
   struct How {
     PortIndex port = kWan;
     uint16_t worker = 0;
-    bool handed_over = false;
+    HandOver handed_over = HandOver::kNone;
     bool rss = false;  // the NIC has hashed it, as a NIC does
   };
   Outcome send(const Frame& frame, How how);
