@@ -68,11 +68,13 @@ uint32_t host_order(IpAddress::V4Bytes bytes) {
 }
 
 DropReason parse_fragment(const PacketView& frame, const Ipv4Header& ip, ParsedPacket& out) {
-  out.fragment = true;
-  if (fragment_length_is_wrong(ip.fragment_offset(), transport_length(out), ip.header_length(),
+  const size_t length = transport_length(out);
+  if (fragment_length_is_wrong(ip.fragment_offset(), length, ip.header_length(),
                                ip.more_fragments())) {
     return DropReason::kFragmentLength;
   }
+  note_fragment(ip.identification.to_host(), ip.fragment_offset(), length, ip.more_fragments(),
+                out);
   return ip.fragment_offset() != 0 ? parse_later_fragment(ip.fragment_offset(), out)
                                    : parse_transport(frame, false, out);
 }

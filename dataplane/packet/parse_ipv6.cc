@@ -58,14 +58,14 @@ DropReason parse_extension_headers(const PacketView& frame, ParsedPacket& out) {
   }
   out.protocol = walk.protocol;
   out.transport_offset = static_cast<uint16_t>(walk.offset);
-  out.fragment = walk.is_fragment();
-  if (out.fragment) {
+  if (walk.is_fragment()) {
     const size_t unfragmented =
         walk.fragment_start - sizeof(Ipv6FragmentHeader) - out.network_offset - sizeof(Ipv6Header);
-    if (fragment_length_is_wrong(walk.fragment_offset, packet_end(out) - walk.fragment_start,
-                                 unfragmented, walk.more_fragments)) {
+    const size_t length = packet_end(out) - walk.fragment_start;
+    if (fragment_length_is_wrong(walk.fragment_offset, length, unfragmented, walk.more_fragments)) {
       return DropReason::kFragmentLength;
     }
+    note_fragment(walk.fragment_id, walk.fragment_offset, length, walk.more_fragments, out);
     if (walk.fragment_offset != 0) {
       return parse_later_fragment(walk.fragment_offset, out);
     }

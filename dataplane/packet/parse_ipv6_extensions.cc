@@ -23,6 +23,7 @@ DropReason read_fragment_header(const PacketView& frame, ExtensionWalk& walk) {
   }
   const auto* header = frame.header_at<Ipv6FragmentHeader>(walk.offset);
   walk.fragment_header = true;
+  walk.fragment_id = header->identification.to_host();
   walk.fragment_offset = header->fragment_offset();
   walk.more_fragments = header->more_fragments();
   walk.fragment_start = walk.offset + sizeof(Ipv6FragmentHeader);

@@ -42,11 +42,21 @@ inline size_t transport_length(const ParsedPacket& packet) {
 }
 
 // RFC 791 and RFC 8200 section 4.5: all fragments but the last are of a multiple of 8 bytes, and
-// none may end beyond what a packet can hold ("ping of death"). `unfragmented` bytes are repeated
-// in each fragment.
+// none may end beyond what a packet can hold ("ping of death"). One that carries nothing is sent by
+// nobody. `unfragmented` bytes are repeated in each fragment.
 inline bool fragment_length_is_wrong(size_t fragment_offset, size_t length, size_t unfragmented,
                                      bool more_fragments) {
-  return (more_fragments && length % 8 != 0) || unfragmented + fragment_offset + length > 0xffff;
+  return length == 0 || (more_fragments && length % 8 != 0) ||
+         unfragmented + fragment_offset + length > 0xffff;
+}
+
+// Of a fragment whose length is right.
+inline void note_fragment(uint32_t id, size_t fragment_offset, size_t length, bool more_fragments,
+                          ParsedPacket& out) {
+  out.fragment = true;
+  out.fragment_id = id;
+  out.fragment_place = static_cast<uint16_t>(fragment_offset | (more_fragments ? 1U : 0U));
+  out.fragment_length = static_cast<uint16_t>(length);
 }
 
 // The chain of IPv6 extension headers, walked to its end or to a later fragment.
@@ -56,6 +66,7 @@ struct ExtensionWalk {
   size_t offset = 0;      // of what follows the chain
   bool fragment_header = false;
   bool more_fragments = false;
+  uint32_t fragment_id = 0;
   uint16_t fragment_offset = 0;  // bytes
   size_t fragment_start = 0;     // of what the fragment header is in front of; 0 without one
 

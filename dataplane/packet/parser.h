@@ -68,11 +68,24 @@ struct ParsedHeaders {
   uint8_t vlan_tags = 0;         // how many tags were skipped, 0..2
   bool fragment = false;         // any fragment, the first included
   bool multicast_frame = false;  // destination MAC is multicast or broadcast
+  // The rest is zero for whole packets, among which are the atomic fragments of IPv6 (RFC 6946).
+  uint32_t fragment_id = 0;      // the datagram's identification; 16 bits in IPv4
+  uint16_t fragment_place = 0;   // as the header of RFC 8200 has it: offset in bytes, a multiple of
+                                 // 8; bit 0: more fragments follow
+  uint16_t fragment_length = 0;  // bytes of the datagram that this one carries; never 0
 
   // The flow of a packet that goes from a client to a VIP.
   [[nodiscard]] FlowKey flow_from_client() const {
     return {source, destination, source_port, destination_port, protocol};
   }
+
+  // Which bytes [begin, end) a fragment carries of what its datagram has behind the IP header; in
+  // IPv6, behind the fragment header.
+  [[nodiscard]] uint16_t fragment_begin() const { return fragment_place & 0xfff8; }
+  [[nodiscard]] uint16_t fragment_end() const {
+    return static_cast<uint16_t>(fragment_begin() + fragment_length);
+  }
+  [[nodiscard]] bool more_fragments() const { return (fragment_place & 1) != 0; }
 
   friend bool operator==(const ParsedHeaders&, const ParsedHeaders&) = default;
 };

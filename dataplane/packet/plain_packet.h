@@ -125,6 +125,9 @@ inline void fill_network(Family family, uint8_t protocol, uint8_t ttl, size_t he
   out.vlan_tags = 0;
   out.fragment = false;
   out.multicast_frame = false;
+  out.fragment_id = 0;
+  out.fragment_place = 0;
+  out.fragment_length = 0;
 }
 
 inline bool read_transport(PacketView frame, ParsedHeaders& out) {

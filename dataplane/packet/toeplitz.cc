@@ -55,4 +55,15 @@ uint32_t ToeplitzHash::hash(const IpAddress& source, const IpAddress& destinatio
          tables[2][second[0]] ^ tables[3][second[1]];
 }
 
+uint32_t ToeplitzHash::hash_source(const IpAddress& source, Big16 source_port) const {
+  const size_t skipped = skipped_bytes(source);
+  const size_t length = source.bytes().size() - skipped;
+  const auto port = std::bit_cast<std::array<uint8_t, 2>>(source_port);
+  uint32_t result = table_[2 * length][port[0]] ^ table_[2 * length + 1][port[1]];
+  for (size_t i = 0; i < length; ++i) {
+    result ^= table_[i][source.bytes()[skipped + i]];
+  }
+  return result;
+}
+
 }  // namespace ballast

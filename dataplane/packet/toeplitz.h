@@ -43,6 +43,8 @@ class ToeplitzHash {
   [[nodiscard]] uint32_t hash(const IpAddress& source, const IpAddress& destination) const;
   [[nodiscard]] uint32_t hash(const IpAddress& source, const IpAddress& destination,
                               Big16 source_port, Big16 destination_port) const;
+  // Of the source's half alone, in its place: the destination and its port count as zero.
+  [[nodiscard]] uint32_t hash_source(const IpAddress& source, Big16 source_port) const;
 
  private:
   static constexpr size_t kInputLength = kRssKeyLength - 4;

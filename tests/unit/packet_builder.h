@@ -43,6 +43,16 @@ std::array<uint8_t, 4> mtu(uint16_t bytes);     // of "fragmentation needed", IP
 std::array<uint8_t, 4> mtu_v6(uint32_t bytes);  // of "packet too big"
 std::array<uint8_t, 4> echo_fields(uint16_t identifier, uint16_t sequence);
 
+// What a fragment says of itself; all zero for a whole packet.
+struct FragmentNotes {
+  uint32_t id = 0;
+  size_t begin = 0;  // bytes [begin, end) of what is fragmented
+  size_t end = 0;
+  bool more = false;
+
+  friend bool operator==(const FragmentNotes&, const FragmentNotes&) = default;
+};
+
 // A finished frame. Copies and compares as a value.
 struct Frame {
   Bytes bytes;
@@ -63,8 +73,9 @@ struct Frame {
   [[nodiscard]] size_t network_offset() const;    // behind Ethernet and VLAN tags
   [[nodiscard]] size_t transport_offset() const;  // behind the IP headers; 0 when not IP
   [[nodiscard]] IpProtocol protocol() const;      // at transport_offset()
-  [[nodiscard]] Bytes network_bytes() const;      // the IP packet, Ethernet padding left out
-  [[nodiscard]] Bytes payload() const;            // behind the TCP, UDP or ICMP header
+  [[nodiscard]] FragmentNotes fragment() const;
+  [[nodiscard]] Bytes network_bytes() const;  // the IP packet, Ethernet padding left out
+  [[nodiscard]] Bytes payload() const;        // behind the TCP, UDP or ICMP header
 
   // Writes right checksums after a test has changed fields.
   void fix_checksums();

@@ -34,6 +34,7 @@ struct Layout {
   uint8_t protocol = 0;
   bool fragment = false;
   bool later_fragment = false;
+  size_t fragment_start = 0;  // of what is fragmented
 };
 
 void find_ipv6_transport(const Bytes& bytes, Layout& layout) {
@@ -55,6 +56,7 @@ void find_ipv6_transport(const Bytes& bytes, Layout& layout) {
         layout.fragment = (word_at(bytes, at + 2) & 0xfff9) != 0;
         layout.later_fragment = (word_at(bytes, at + 2) & 0xfff8) != 0;
         layout.transport += 8;
+        layout.fragment_start = layout.transport;
         break;
       default:
         return;
@@ -79,6 +81,7 @@ Layout layout_of(const Bytes& bytes) {
     layout.protocol = bytes.at(at + 9);
     layout.fragment = (word_at(bytes, at + 6) & 0x3fff) != 0;
     layout.later_fragment = (word_at(bytes, at + 6) & 0x1fff) != 0;
+    layout.fragment_start = layout.transport;
   } else if (layout.ether_type == 0x86dd) {
     find_ipv6_transport(bytes, layout);
   }
@@ -216,6 +219,26 @@ size_t Frame::transport_offset() const {
 
 IpProtocol Frame::protocol() const {
   return ip_protocol(layout_of(bytes).protocol);
+}
+
+FragmentNotes Frame::fragment() const {
+  const Layout layout = layout_of(bytes);
+  if (!layout.fragment) {
+    return {};
+  }
+  FragmentNotes notes;
+  if (layout.ether_type == 0x0800) {
+    notes.id = word_at(bytes, layout.network + 4);
+    notes.begin = (word_at(bytes, layout.network + 6) & 0x1fffU) * 8U;
+    notes.more = (bytes.at(layout.network + 6) & 0x20U) != 0;
+  } else {
+    const size_t header = layout.fragment_start - 8;
+    notes.id = static_cast<uint32_t>(word_at(bytes, header + 4)) << 16 | word_at(bytes, header + 6);
+    notes.begin = word_at(bytes, header + 2) / 8U * 8U;
+    notes.more = (bytes.at(header + 3) & 1U) != 0;
+  }
+  notes.end = notes.begin + layout.end - layout.fragment_start;
+  return notes;
 }
 
 Bytes Frame::network_bytes() const {

@@ -11,6 +11,25 @@ size_t end_of(const ParsedPacket& packet) {
   return size_t{packet.network_offset} + packet.network_length;
 }
 
+std::string check_fragment(const Frame& frame, const ParsedPacket& packet) {
+  const FragmentNotes notes = frame.fragment();
+  const FragmentNotes found{packet.fragment_id, packet.fragment_begin(), packet.fragment_end(),
+                            packet.more_fragments()};
+  if (packet.fragment != !(notes == FragmentNotes{}) || !(found == notes)) {
+    return "another walk over the headers finds another part of a datagram";
+  }
+  if (!packet.fragment) {
+    return packet.fragment_place == 0 && packet.fragment_length == 0 ? ""
+                                                                     : "a whole packet is a part";
+  }
+  if (found.begin >= found.end || found.begin % 8 != 0 || (found.more && found.end % 8 != 0) ||
+      (found.begin == 0 && !found.more) ||
+      (found.begin == 0) == (packet.kind == PacketKind::kLaterFragment)) {
+    return "a fragment that can be none";
+  }
+  return {};
+}
+
 std::string check_ip(PacketView frame, const ParsedPacket& packet) {
   if (packet.source.family() != packet.family || packet.destination.family() != packet.family) {
     return "an address is of another family";
@@ -39,7 +58,7 @@ std::string check_ip(PacketView frame, const ParsedPacket& packet) {
       copy.transport_offset() != packet.transport_offset || copy.protocol() != packet.protocol) {
     return "another walk over the headers arrives elsewhere";
   }
-  return {};
+  return check_fragment(copy, packet);
 }
 
 std::string check_transport(PacketView frame, const ParsedPacket& packet) {
@@ -150,6 +169,9 @@ std::string plain_disagreement(const PacketView& frame) {
   plain.icmp_code = 7;
   plain.vlan_id = 1;
   plain.payload_length = 4711;
+  plain.fragment_id = 4711;
+  plain.fragment_place = 4711;
+  plain.fragment_length = 4711;
   if (parse_plain(frame, plain)) {
     return reason == DropReason::kNone && plain == packet
                ? ""
@@ -178,6 +200,9 @@ std::string violated_property(const Bytes& bytes) {
   again.source_port = Big16::from_host(4711);
   again.inner.has_ports = true;
   again.vlan_id = 1;
+  again.fragment_id = 4711;
+  again.fragment_place = 4711;
+  again.fragment_length = 4711;
   if (parse(buffer.view(), again) != DropReason::kNone || !(again == packet)) {
     return "a second parse says something else";
   }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/packet/datagram_key.h"
 #include "tests/unit/packet_builder.h"
 
 namespace ballast {
@@ -129,6 +130,43 @@ TEST_P(ParserOfBothFamilies, KnowsPortsOfAFirstFragmentOnly) {
   EXPECT_EQ(later.destination_port.to_host(), 0);
 }
 
+TEST_P(ParserOfBothFamilies, KnowsWhichPartOfWhichDatagramAFragmentIs) {
+  const uint32_t id = is_v4() ? 0xfedc : 0xfedcba98;
+  const PacketBuilder datagram = from_client().identification(id).udp(5353, 53).payload(Bytes(100));
+  const ParsedPacket first = parsed(PacketBuilder(datagram).fragment(0, 48, true));
+  EXPECT_EQ(first.fragment_id, id);
+  EXPECT_EQ(first.fragment_begin(), 0);
+  EXPECT_EQ(first.fragment_end(), 48);
+  EXPECT_TRUE(first.more_fragments());
+  const ParsedPacket middle = parsed(PacketBuilder(datagram).fragment(48, 16, true));
+  EXPECT_EQ(middle.fragment_id, id);
+  EXPECT_EQ(middle.fragment_begin(), 48);
+  EXPECT_EQ(middle.fragment_end(), 64);
+  EXPECT_TRUE(middle.more_fragments());
+  const ParsedPacket last = parsed(PacketBuilder(datagram).fragment(64, SIZE_MAX, false));
+  EXPECT_EQ(last.fragment_begin(), 64);
+  EXPECT_EQ(last.fragment_end(), 108) << "odd in units of 8 bytes";
+  EXPECT_FALSE(last.more_fragments());
+  const ParsedPacket whole = parsed(datagram);
+  EXPECT_EQ(whole.fragment_id, 0U);
+  EXPECT_EQ(whole.fragment_end(), 0);
+}
+
+TEST_P(ParserOfBothFamilies, GivesAllFragmentsOfADatagramOneKey) {
+  const auto key_of = [](const PacketBuilder& builder) { return DatagramKey::of(parsed(builder)); };
+  const PacketBuilder datagram = from_client().udp(5353, 53).payload(Bytes(100));
+  const DatagramKey first = key_of(PacketBuilder(datagram).fragment(0, 48, true));
+  EXPECT_EQ(key_of(PacketBuilder(datagram).fragment(48, 16, true)), first);
+  EXPECT_EQ(key_of(PacketBuilder(datagram).fragment(64, SIZE_MAX, false)), first);
+  EXPECT_NE(key_of(PacketBuilder(datagram).identification(0x1235).fragment(0, 48, true)), first);
+  const PacketBuilder segment = from_client().tcp(5353, 53, kAck).payload(Bytes(100));
+  EXPECT_EQ(key_of(PacketBuilder(segment).fragment(0, 48, true)) == first, !is_v4())
+      << "the protocol is part of the key in IPv4 only";
+  const PacketBuilder reply =
+      packet().ip(GetParam().vip, GetParam().client).udp(5353, 53).payload(Bytes(100));
+  EXPECT_NE(key_of(PacketBuilder(reply).fragment(0, 48, true)), first);
+}
+
 TEST_P(ParserOfBothFamilies, TellsPingsFromTheirFragments) {
   const PacketBuilder ping = from_client().echo_request(1, 2).payload(Bytes(100));
   const ParsedPacket whole = parsed(ping);
@@ -220,11 +258,36 @@ TEST(Parser, SkipsIpv6ExtensionHeaders) {
   EXPECT_EQ(found.transport_offset, 14 + 40 + 8 + 16 + 24 + 8 + 24 + 8);
 }
 
+// RFC 8200 section 4.5: further extension headers are part of what is fragmented, and a later
+// fragment names them where the first one's chain goes on to the transport protocol.
+TEST(Parser, CountsTheExtensionHeadersBehindAFragmentHeaderAsItsPart) {
+  const PacketBuilder datagram = packet()
+                                     .ip("2001:db8:1::7", "2001:db8::10")
+                                     .extension(IpProtocol::kHopByHop)
+                                     .fragment_header()
+                                     .extension(IpProtocol::kDestinationOptions, Bytes(14))
+                                     .udp(5353, 53)
+                                     .payload(Bytes(100));
+  const ParsedPacket first = parsed(PacketBuilder(datagram).fragment(0, 48, true));
+  EXPECT_EQ(first.protocol, IpProtocol::kUdp);
+  EXPECT_EQ(first.transport_offset, 14 + 40 + 8 + 8 + 16);
+  EXPECT_EQ(first.fragment_end(), 48);
+  EXPECT_EQ(first.payload_length, 48 - 16 - 8);
+  const ParsedPacket later = parsed(PacketBuilder(datagram).fragment(48, SIZE_MAX, false));
+  EXPECT_EQ(later.protocol, IpProtocol::kDestinationOptions);
+  EXPECT_EQ(later.transport_offset, 14 + 40 + 8 + 8);
+  EXPECT_EQ(later.fragment_begin(), 48);
+  EXPECT_EQ(later.fragment_end(), 16 + 8 + 100);
+  EXPECT_EQ(DatagramKey::of(later), DatagramKey::of(first));
+}
+
 TEST(Parser, TakesAnAtomicFragmentForAWholePacket) {  // RFC 6946
   const ParsedPacket found =
       parsed(packet().ip("2001:db8:1::7", "2001:db8::10").fragment_header().udp(5353, 53));
   EXPECT_FALSE(found.fragment);
   EXPECT_EQ(found.kind, PacketKind::kTransport);
+  EXPECT_EQ(found.fragment_id, 0U);
+  EXPECT_EQ(found.fragment_length, 0);
 }
 
 TEST(Parser, TakesNoNextHeaderForAPacketOfItsOwn) {

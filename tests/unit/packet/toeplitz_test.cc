@@ -1,5 +1,6 @@
 #include "dataplane/packet/toeplitz.h"
 
+#include <algorithm>
 #include <random>
 #include <string_view>
 #include <vector>
@@ -88,6 +89,10 @@ TEST(Toeplitz, AgreesWithTheDefinitionForRandomKeysOfBothLengths) {
     const ToeplitzHash toeplitz(key);
     EXPECT_EQ(toeplitz.hash(address(0), address(length), port(2 * length), port(2 * length + 2)),
               reference(key, input));
+    std::vector<uint8_t> half = input;
+    std::fill_n(half.begin() + static_cast<std::ptrdiff_t>(length), length, uint8_t{0});
+    std::fill_n(half.end() - 2, 2, uint8_t{0});
+    EXPECT_EQ(toeplitz.hash_source(address(0), port(2 * length)), reference(key, half));
     input.resize(2 * length);
     EXPECT_EQ(toeplitz.hash(address(0), address(length)), reference(key, input));
   }
