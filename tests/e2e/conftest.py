@@ -19,6 +19,7 @@ FATAL = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:
 def pytest_addoption(parser):
     parser.addoption("--port", choices=["af_xdp", "af_packet", "tap"], default="af_xdp", help="the kind of port")
     parser.addoption("--workers", type=int, default=1, help="forwarding threads")
+    parser.addoption("--everyday", action="store_true", help="only tests that are marked so")
 
 
 def pytest_configure(config):
@@ -26,6 +27,14 @@ def pytest_configure(config):
         raise pytest.UsageError("the end-to-end tests make network namespaces: run them as root")
     if not (BIN / "ballast-dataplane").exists():
         raise pytest.UsageError(f"{BIN}/ballast-dataplane: not built: ./dev build, or set BALLAST_BIN")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.option.everyday:
+        return
+    rest = [item for item in items if not item.get_closest_marker("everyday")]
+    config.hook.pytest_deselected(items=rest)
+    items[:] = [item for item in items if item.get_closest_marker("everyday")]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -65,9 +74,9 @@ def show_logs(lab):
             print(f"\n---- {log.name}\n" + "\n".join(text.splitlines()[-60:]))
 
 
-def new_lab(request):
+def new_lab(request, kind=Lab, **options):
     """The body of a fixture: a lab, with the judgement at its end."""
-    with Lab(port=request.config.option.port, workers=request.config.option.workers) as lab:
+    with kind(port=request.config.option.port, workers=request.config.option.workers, **options) as lab:
         yield lab
         faults = finish(lab)
         if faults or getattr(request.node, "failed_call", False):

@@ -58,6 +58,10 @@ def figure(**values):
     print("FIGURE " + " ".join(f"{name}={value}" for name, value in values.items()), flush=True)
 
 
+def in_url(address):
+    return f"[{address}]" if ":" in address else address
+
+
 @contextlib.contextmanager
 def inside(namespace):
     """This thread in another network namespace; a socket made here stays there."""
@@ -150,6 +154,8 @@ class Process:
 
 class Lab:
     server_networks = ("10.9.0.", "fd00:9::")  # where the load balancer reaches the real servers
+    lb_ports = {"wan": "eth1"}                 # name in dataplane.toml -> interface
+    http_ports = (80,)
 
     def __init__(self, port="af_xdp", workers=1, servers=3, keep=False):
         self.port_kind, self.workers, self.keep = port, workers, keep
@@ -267,20 +273,31 @@ class Lab:
 
     def _prepare_lb(self):
         if self.port_kind == "tap":
-            # The tap is the load balancer's end of a cable; a bridge in the same namespace joins it to the network.
             self._bridge_lets_everything_pass("lb")
-            self.ip("lb", "link", "add", "br1", "type", "bridge", "stp_state", "0", "forward_delay", "0",
-                    "mcast_snooping", "0")
-            # It must not answer for addresses of the twin, as a Linux host does on every interface.
-            self.sysctl("lb", net__ipv6__conf__br1__disable_ipv6=1, net__ipv4__conf__br1__arp_ignore=8)
-            self.ip("lb", "link", "set", "eth1", "master", "br1")
-            self.ip("lb", "link", "set", "br1", "up")
-        self.sysctl("lb", net__ipv6__conf__eth1__disable_ipv6=1)
+        for interface in self.lb_ports.values():
+            if self.port_kind == "tap":
+                # The tap is the load balancer's end of a cable; a bridge in the same namespace joins it to the network.
+                bridge = self._tap_bridge(interface)
+                self.ip("lb", "link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0",
+                        "mcast_snooping", "0")
+                # It must not answer for addresses of the twin, as a Linux host does on every interface.
+                self.sysctl("lb", **{f"net__ipv6__conf__{bridge}__disable_ipv6": 1,
+                                     f"net__ipv4__conf__{bridge}__arp_ignore": 8})
+                self.ip("lb", "link", "set", interface, "master", bridge)
+                self.ip("lb", "link", "set", bridge, "up")
+            self.sysctl("lb", **{f"net__ipv6__conf__{interface}__disable_ipv6": 1})
+
+    @staticmethod
+    def _tap_bridge(interface):
+        return interface.replace("eth", "br")
 
     # --- the load balancer
     @property
     def device(self):
-        return "tap:lbtap" if self.port_kind == "tap" else f"{self.port_kind}:eth1"
+        return self.device_of("eth1")
+
+    def device_of(self, interface):
+        return f"{self.port_kind}:{interface.replace('eth', 'lbtap') if self.port_kind == 'tap' else interface}"
 
     @property
     def socket(self):
@@ -299,14 +316,11 @@ runtime_dir = "{self.dir}/run"
 [connections]
 trusted = {limits["trusted"]}
 untrusted = {limits["untrusted"]}
-
-[[port]]
-name = "wan"
-device = "{self.device}"
-""")
+""" + "".join(f'\n[[port]]\nname = "{name}"\ndevice = "{self.device_of(interface)}"\n'
+              for name, interface in self.lb_ports.items()))
 
     def service_toml(self, name="web", listen=("tcp/{v4}:80", "tcp/{v6}:80"), servers=None, scheduler="rr",
-                     weights=None, check=HTTP_CHECK, extra="", networks=None):
+                     weights=None, check=HTTP_CHECK, extra="", networks=None, mode="dr", server_port=None):
         """A [[service]] over the real servers, with the address of each in every network, which are both families'."""
         servers = self.server_names if servers is None else servers
         weights = weights or {}
@@ -314,10 +328,12 @@ device = "{self.device}"
         for server in servers:
             host = 11 + self.server_names.index(server)
             weight = weights.get(server, 1)
-            lines += [f'  {{ address = "{network}{host}", weight = {weight} }},'
-                      for network in networks or self.server_networks]
+            addresses = [f"{network}{host}" for network in networks or self.server_networks]
+            if server_port:
+                addresses = [f"{in_url(address)}:{server_port}" for address in addresses]
+            lines += [f'  {{ address = "{address}", weight = {weight} }},' for address in addresses]
         listeners = ", ".join('"' + each.format(v4=VIP4, v6=f"[{VIP6}]") + '"' for each in listen)
-        return "\n".join(["", "[[service]]", f'name = "{name}"', f"listen = [{listeners}]", 'mode = "dr"',
+        return "\n".join(["", "[[service]]", f'name = "{name}"', f"listen = [{listeners}]", f'mode = "{mode}"',
                           f'scheduler = "{scheduler}"', f"check = {check}", extra, "server = [", *lines, "]", ""])
 
     def write_ballast_toml(self, *services, daemon=""):
@@ -347,7 +363,9 @@ addresses = ["10.9.0.10/24", "fd00:9::10/64"]
 
         wait_until(ready, 20, "ballast-dataplane to forward")
         if self.port_kind == "tap":
-            self.ip("lb", "link", "set", "lbtap", "master", "br1", "up")
+            for interface in self.lb_ports.values():
+                self.ip("lb", "link", "set", interface.replace("eth", "lbtap"), "master", self._tap_bridge(interface),
+                        "up")
         return process
 
     def start_ballastd(self):
@@ -414,7 +432,9 @@ http {{
   access_log off; client_max_body_size 200m; client_body_temp_path {home}/body; keepalive_requests 1000000;
   proxy_temp_path {home}/p; fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;
   server {{
-    listen 80 backlog=4096; listen [::]:80 backlog=4096; root {home}/html;
+    {" ".join(f"listen {port} backlog=4096; listen [::]:{port} backlog=4096;" for port in self.http_ports)}
+    root {home}/html;
+    location = /who {{ return 200 "$remote_addr $remote_port\\n"; }}
     location /health {{ if (-f {home}/sick) {{ return 503; }} return 200 "ok\\n"; }}
     location /upload {{ dav_methods PUT; }}
     location = /big {{ alias {self.dir}/big; }}
@@ -431,10 +451,10 @@ http {{
                    f"nginx on {name}")
         return process
 
-    def start_udp_echo(self, name, port=53):
-        """Answers each datagram to a VIP with the server's name and the datagram."""
+    def start_udp_echo(self, name, port=53, addresses=(VIP4, VIP6)):
+        """Answers each datagram with the server's name and the datagram."""
         program = ROOT / "tests" / "e2e" / "udp_echo.py"
-        process = self.spawn(name, f"udp-{name}", "/usr/bin/python3", program, name, port, VIP4, VIP6)
+        process = self.spawn(name, f"udp-{name}-{port}", "/usr/bin/python3", program, name, port, *addresses)
         wait_until(lambda: "ready" in process.output(), 10, f"the echo on {name}")
         return process
 
@@ -450,8 +470,7 @@ http {{
         return self.exec("client", "curl", "-sS", "--max-time", timeout, *words, url, check=check, timeout=timeout + 10)
 
     def who_answers(self, vip=VIP4, **options):
-        host = f"[{vip}]" if ":" in vip else vip
-        return self.curl(f"http://{host}/name", **options).stdout.strip()
+        return self.curl(f"http://{in_url(vip)}/name", **options).stdout.strip()
 
     def load(self, **options):
         return Load(self, **options)

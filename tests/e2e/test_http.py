@@ -1,27 +1,14 @@
 """Web traffic through the VIP: who answers, big transfers, and what is on the wire."""
 
-import collections
-import hashlib
 import time
 
 import pytest
 
-from lab import VIP4, VIP6, figure, wait_until
+from lab import VIP4, VIP6, figure, in_url, wait_until
+from web import BIG, answers, big_file, digest
 from wire import Capture, parse
 
 VIPS = pytest.mark.parametrize("vip", [VIP4, VIP6])
-BIG = 100 * 1000 * 1000
-
-
-def in_url(address):
-    return f"[{address}]" if ":" in address else address
-
-
-def answers(lab, vip, count):
-    urls = [f"http://{in_url(vip)}/name"] * count
-    # One curl, but a connection for each request: it is connections that are shared out.
-    out = lab.exec("client", "curl", "-sS", "--max-time", 20, "-H", "Connection: close", *urls, timeout=60).stdout
-    return collections.Counter(out.split())
 
 
 @VIPS
@@ -45,19 +32,6 @@ def test_weighted_round_robin_follows_the_weights(lab, vip):
     assert sum(got.values()) == count
     for weight, server in enumerate(lab.server_names, 1):
         assert abs(got[server] - count * weight / 6) <= 2 * lab.workers
-
-
-def big_file(lab):
-    """What goes up and down; the servers have it as /big."""
-    path = lab.dir / "big"
-    if not path.exists():
-        block = bytes(range(251)) * 4000  # no power of two, so that a lost or doubled block is seen
-        path.write_bytes((block * (BIG // len(block) + 1))[:BIG])
-    return path
-
-
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @VIPS

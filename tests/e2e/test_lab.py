@@ -4,6 +4,8 @@ import glob
 import os
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -11,6 +13,8 @@ import time
 import pytest
 
 from lab import PREFIX, ROOT, VIP4, VIP6, Lab, figure, run, wait_until
+from modes_lab import CLIENTS, NODE, TUNNELS, ModesLab, six, vip, vips
+from wire import ethernet, fragments, packet, raw_socket, udp
 
 
 def traces(pid):
@@ -84,3 +88,48 @@ def test_the_demo_shows_all_servers_and_the_takeover(request):
         lines = [line for line in out.splitlines() if line.strip().startswith(vip + " ") and " x " in line]
         assert len(lines) == 2 and "rs2" in lines[0] and "rs2" not in lines[1], out
     assert not traces(demo.pid)
+
+
+# ---- the servers of tunnels, without a load balancer
+
+def shim(mode, six_inside):
+    """The protocol of the outer header, and what stands behind it."""
+    inner = 41 if six_inside else 4
+    if mode == "ipip":
+        return inner, b""
+    if mode == "gre":
+        return 47, struct.pack("!HH", 0, 0x86DD if six_inside else 0x0800)
+    return 17, bytes([0, inner, 0, 0])
+
+
+@pytest.mark.parametrize("mode", TUNNELS)
+def test_servers_take_off_what_tunnels_put_on(request, mode):
+    with ModesLab(port=request.config.option.port, servers=1) as lab:
+        lab.start_udp_echo("rs1", 53, vips(mode))
+        macs = lab.mac("rs1", "eth1"), "02:00:00:00:00:01"
+        with raw_socket(lab.ns("sw"), "v-rs1-lan") as wire:
+            for to in vips(mode):
+                own = CLIENTS["client"][six(to)]
+                for outer in lab.addresses_of("rs1"):
+                    source = NODE["lan"][six(outer)].split("/")[0]
+                    with lab.client_socket(to, socket.SOCK_DGRAM) as client:
+                        client.bind((own, 0))
+                        inner = packet(own, to, 17, udp(own, to, client.getsockname()[1], 53, b"hello"))[1]
+                        protocol, between = shim(mode, six(to))
+                        payload = udp(source, outer, 50000, 6080, between + inner) if mode == "gue" else between + inner
+                        wire.send(ethernet(*macs, *packet(source, outer, protocol, payload)))
+                        assert client.recvfrom(100)[0] == b"rs1 hello", (to, outer)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_datagrams_cut_by_hand_arrive(request, family):
+    with ModesLab(port=request.config.option.port, servers=1) as lab:
+        to, own = vip("dr", family), CLIENTS["client"][family == 6]
+        lab.start_udp_echo("rs1", 53, vips("dr"))
+        macs = lab.mac("rs1", "eth0"), lab.mac("client", "eth0")
+        with lab.client_socket(to, socket.SOCK_DGRAM) as client, raw_socket(lab.ns("client"), "eth0") as wire:
+            client.bind((own, 0))
+            text = bytes(range(200)) * 40
+            for piece in fragments(own, to, udp(own, to, client.getsockname()[1], 53, text), 77)[::-1]:
+                wire.send(ethernet(*macs, *piece))
+            assert client.recv(65535) == b"rs1 " + text

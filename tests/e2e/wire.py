@@ -7,7 +7,9 @@ import socket
 import struct
 import time
 
-from lab import inside, run, wait_until
+from lab import ROOT, inside, run, wait_until
+
+GUE = f"lua_script:{ROOT}/tests/e2e/gue.lua"  # which tshark does not know
 
 
 class Frame:
@@ -76,10 +78,10 @@ class Capture:
             at += 16 + length
         return found
 
-    def as_text(self, what, *fields):
+    def as_text(self, what, *fields, options=()):
         """tshark's view: one line a packet, of the fields named."""
-        words = [word for field in fields for word in ("-e", field)]
-        return run("tshark", "-r", self.file, "-Y", what, "-T", "fields", "-E", "header=y", *words).stdout
+        words = [*options, *[word for field in fields for word in ("-e", field)]]
+        return run("tshark", "-X", GUE, "-r", self.file, "-Y", what, "-T", "fields", "-E", "header=y", *words).stdout
 
 
 def checksum(data):
@@ -140,6 +142,20 @@ def packet(source, destination, protocol, payload, **options):
     if ":" in destination:
         return 0x86DD, ipv6(source, destination, protocol, payload, **options)
     return 0x0800, ipv4(source, destination, protocol, payload, **options)
+
+
+def fragments(source, destination, payload, identification, room=1448):
+    """The IP packets, with their EtherType, of one UDP datagram cut by hand, in order; `room`: bytes of it in each."""
+    pieces = []
+    for at in range(0, len(payload), room):
+        piece, more = payload[at:at + room], at + room < len(payload)
+        if ":" in destination:
+            head = struct.pack("!BBHI", 17, 0, at | more, identification)
+            pieces.append(packet(source, destination, 44, head + piece))
+        else:
+            pieces.append(packet(source, destination, 17, piece, identification=identification,
+                                 fragment=at // 8 | (0x2000 if more else 0)))
+    return pieces
 
 
 def raw_socket(namespace, interface):

@@ -1,0 +1,349 @@
+"""The life of connections where the load balancer translates: ports that collide or come again, servers that go, modes
+that change, and what belongs to no connection."""
+
+import collections
+import socket
+import threading
+import time
+
+import pytest
+
+from conftest import new_lab
+from lab import figure, in_url, inside, wait_until
+from modes_lab import CLIENTS, LOCALS, MODES, TUNNELS, TWO_WAY, ModesLab, six, vip, vips
+from test_modes import ask
+from web import answers, big_file
+from wire import Capture
+
+OTHER = ("10.9.0.120", "fd00:9::120")  # a VIP beside those of the modes
+KEEP_ALIVE = b"GET /who HTTP/1.1\r\nHost: ballast\r\n\r\n"
+
+
+@pytest.fixture
+def lab(request):
+    yield from new_lab(request, ModesLab)
+
+
+def start(lab, *services, **options):
+    lab.write_ballast_toml(*services, **options)
+    lab.start()
+
+
+def reload(lab, *services, **options):
+    lab.write_ballast_toml(*services, **options)
+    lab.ctl("reload")
+
+
+def connect_from(lab, port, to, to_port=80, client="client", seconds=1.5):
+    """A connection from a port of the client; a SYN is not sent again in that time more than once."""
+    made = lab.socket_of(client, to, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((CLIENTS[client][six(to)], port))
+    made.settimeout(seconds)
+    made.connect((to, to_port))
+    return made
+
+
+def who_serves(connection):
+    connection.sendall(b"GET /name HTTP/1.1\r\nHost: ballast\r\n\r\n")
+    return connection.recv(4096).split(b"\r\n\r\n")[1].decode().strip()
+
+
+# ---- NAT
+
+@pytest.mark.everyday
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_client_port_through_two_vips_reaches_two_servers_or_one_is_refused(lab, family):
+    to = [vip("nat", family), OTHER[family == 6]]
+
+    def services(servers):
+        return [lab.mode_service("nat", name, [f"tcp/{in_url(each)}:80"], servers=servers, networks=lab.network_of(family))
+                for name, each in zip(("one", "two"), to)]
+
+    start(lab, *services(["rs1", "rs2"]))
+    seen = collections.Counter()
+    for port in range(40001, 40009):
+        with connect_from(lab, port, to[0]) as one, connect_from(lab, port, to[1]) as two:
+            names = [who_serves(one), who_serves(two)]
+            assert names[0] != names[1]
+            seen.update(names)
+    assert set(seen) == {"rs1", "rs2"}
+    reload(lab, *services(["rs1"]))
+    before = lab.drops().get("nat_collision", 0)
+    with connect_from(lab, 41000, to[0]) as one:
+        assert who_serves(one) == "rs1"
+        with pytest.raises((TimeoutError, ConnectionRefusedError)):
+            connect_from(lab, 41000, to[1])
+        assert who_serves(one) == "rs1"  # it was not harmed
+    dropped = lab.drops().get("nat_collision", 0) - before
+    figure(test="nat_collision", family=family, avoided=8, dropped=dropped)
+    assert dropped >= 1
+
+
+def routed(lab, name, to):
+    """Whether a ping gets through, of a host that routes through the load balancer."""
+    own = lab.addresses_of(name)[six(to)]
+    out = lab.exec(name, "ping", "-n", "-c", 3, "-i", "0.1", "-W", "1", "-I", own, to, check=False).stdout
+    return " 0% packet loss" in out
+
+
+@pytest.mark.everyday
+def test_what_is_of_no_connection_is_routed_only_where_configured(lab):
+    far = CLIENTS["far"]
+    start(lab, lab.mode_service("nat"))
+    # The node forwards for networks that are named; the kernel does it, if it is told to.
+    lab.sysctl("lb", net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
+    before = lab.drops()
+    assert [routed(lab, "rs1", to) for to in far] == [False, False]
+    after = lab.drops()
+    lost = {reason: after[reason] - before.get(reason, 0) for reason in after if after[reason] != before.get(reason, 0)}
+    figure(test="routed_networks", configured="no", **lost)
+    assert lost.get("reply_unmatched", 0) >= 6
+    networks = ", ".join(f'"{network}{length}"' for network, length in (("10.9.1.0", "/24"), ("fd00:91::", "/64")))
+    reload(lab, lab.mode_service("nat"), nat=[f"routed_networks = [{networks}]"])
+    assert [routed(lab, "rs1", to) for to in far] == [True, True]
+    assert answers(lab, vip("nat", 4), 6).total() == 6
+    # A transfer of its own, in the server's name: through the load balancer's kernel, both ways.
+    lab.start_nginx("far")
+    for to, own in zip(far, lab.addresses_of("rs1")):
+        got = lab.exec("rs1", "curl", "-sS", "--max-time", 5, "--interface", own, f"http://{in_url(to)}/who").stdout
+        assert got.split()[0] == own
+    figure(test="routed_networks", configured="yes", pings=6, lost=0)
+    reload(lab, lab.mode_service("nat"))
+    assert [routed(lab, "rs1", to) for to in far] == [False, False]
+
+
+# ---- FULLNAT
+
+def churn(lab, to, seconds, *, rate, clients=4, close_first=True):
+    """Short requests from several addresses of the client, `rate` a second in sum: (requests, failures).
+    `close_first`: the client ends the connection; else the server does, and then it is the server's to wait."""
+    failures, done, began = [], [0] * clients, time.monotonic()
+    request = b"GET /name HTTP/1.1\r\nHost: ballast\r\n" + (b"" if close_first else b"Connection: close\r\n") + b"\r\n"
+
+    def one(source):
+        with socket.socket(socket.AF_INET6 if six(to) else socket.AF_INET) as client:
+            client.settimeout(0.9)  # less than a SYN is sent again after
+            client.bind((source, 0))
+            client.connect((to, 80))
+            client.sendall(request)
+            answer = client.recv(4096)
+            while not close_first and (more := client.recv(4096)):
+                answer += more
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise ValueError(answer[:40])
+
+    def work(number):
+        source = (f"fd00:9::{130 + number}" if six(to) else f"10.9.0.{130 + number}")
+        with inside(lab.ns("client")):
+            while (now := time.monotonic() - began) < seconds:
+                if done[number] > now * rate / clients:
+                    time.sleep(0.005)
+                    continue
+                try:
+                    one(source)
+                except (OSError, ValueError) as problem:
+                    failures.append(f"{now:.2f} s: {type(problem).__name__}: {problem}")
+                done[number] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done), failures
+
+
+def add_client_addresses(lab, count):
+    for number in range(count):
+        for address in (f"10.9.0.{130 + number}/24", f"fd00:9::{130 + number}/64"):
+            lab.ip("client", "addr", "add", address, "dev", "eth0", *(["nodad"] if six(address) else []))
+
+
+def local_ports_seen(capture):
+    lines = capture.as_text("tcp.dstport == 8080 && tcp.flags.syn == 1", "tcp.srcport").splitlines()[1:]
+    return collections.Counter(lines)
+
+
+SMALL_TABLE = {"trusted": 400, "untrusted": 400}  # its local ports come again after a few hundred connections
+
+
+@pytest.mark.everyday
+@pytest.mark.parametrize("family", [4, 6])
+def test_local_ports_come_again_and_no_connection_fails(lab, family):
+    """Few ports, one server, clients that close first: each port is free again after a second."""
+    to, local = vip("fullnat", family), LOCALS[0 if family == 4 else 2]
+    add_client_addresses(lab, 4)
+    lab.write_dataplane_toml(**SMALL_TABLE)
+    start(lab, lab.mode_service("fullnat", local_addresses=[local], servers=["rs1"], networks=lab.network_of(family),
+                                more=['timeouts = { fin_wait = "1s", time_wait = "1s", close = "1s" }']))
+    with Capture(lab, "sw", lab.lan, "tcp port 8080 or (ip6 and tcp port 8080)") as capture:
+        requests, failures = churn(lab, to, 8, rate=300)
+    ports = local_ports_seen(capture)
+    figure(test="local_ports", family=family, requests=requests, failed=len(failures), ports=len(ports),
+           most_of_one=max(ports.values()), **{key: value for key, value in lab.drops().items() if "local" in key})
+    assert not failures, failures[:5]
+    assert requests > 1000 and max(ports.values()) > 1
+
+
+def test_a_local_port_is_not_used_while_the_server_waits(lab):
+    """The server closes first and keeps each connection in TIME_WAIT for 60 s: those ports come again only then."""
+    to, local = vip("fullnat", 4), LOCALS[0]
+    add_client_addresses(lab, 4)
+    lab.write_dataplane_toml(trusted=8000, untrusted=2000)
+    start(lab, lab.mode_service("fullnat", local_addresses=[local], servers=["rs1"], networks=lab.network_of(4),
+                                more=['timeouts = { fin_wait = "1s", time_wait = "1s", close = "1s" }']))
+    with Capture(lab, "sw", lab.lan, "tcp port 8080 and tcp[tcpflags] & tcp-syn != 0") as capture:
+        requests, failed = churn(lab, to, 85, rate=200, close_first=False)
+    ports = local_ports_seen(capture)
+    waiting = int(lab.exec("rs1", "sh", "-c", "ss -Htan state time-wait | wc -l").stdout)
+    figure(test="time_wait", requests=requests, failed=len(failed), ports=len(ports), most_of_one=max(ports.values()),
+           waiting_at_the_server=waiting)
+    assert not failed, failed[:5]
+
+
+def test_exhausted_local_ports_are_counted_and_recover(lab):
+    """More connections than one local address has ports, all in the server's TIME_WAIT."""
+    to = vip("fullnat", 4)
+    lab.write_dataplane_toml(trusted=200_000, untrusted=50_000)
+    lab.write_ballast_toml(lab.mode_service("fullnat", local_addresses=[LOCALS[0]], servers=["rs1"],
+                                            networks=lab.network_of(4)))
+    lab.start()
+    began, opened = time.monotonic(), 0
+    while time.monotonic() - began < 50 and not lab.drops().get("local_ports_exhausted"):
+        lab.exec("client", "wrk", "-t2", "-c50", "-d2s", "--timeout", "1s", "-H", "Connection: close",
+                 f"http://{to}/name", timeout=60, check=False)
+        opened = lab.connections_of("fullnat")[2]
+    exhausted = lab.drops().get("local_ports_exhausted", 0)
+    figure(test="exhausted", opened=opened, dropped=exhausted)
+    if not exhausted:
+        pytest.skip("this machine is too slow to take 64000 ports in a minute")
+    lab.write_ballast_toml(lab.mode_service("fullnat", local_addresses=LOCALS[:2], servers=["rs1"],
+                                            networks=lab.network_of(4)))
+    lab.ctl("reload")
+    assert answers(lab, to, 10).total() == 10
+
+
+# ---- UDP one by one
+
+@pytest.mark.everyday
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "fullnat"])
+def test_one_packet_gives_each_datagram_to_the_next_server(lab, mode):
+    start(lab, lab.udp_service(mode, more=["one_packet = true"]))
+    for to in vips(mode):
+        with lab.client_socket(to, socket.SOCK_DGRAM) as client:
+            count = 24
+            by_server = collections.Counter(ask(client, to, b"%d" % number) for number in range(count))
+        figure(test="one_packet", mode=mode, vip=to, datagrams=count, failed=0, **by_server)
+        assert all(abs(by_server[name] - count / 3) <= 2 * lab.workers for name in lab.server_names)
+    assert not lab.ctl_json("connection", "list", "--all").get("connections", [])
+
+
+@pytest.mark.everyday
+def test_one_packet_is_refused_for_fullnat(lab):
+    start(lab, lab.udp_service("fullnat"))
+    lab.write_ballast_toml(lab.udp_service("fullnat", more=["one_packet = true"]))
+    refused = lab.ctl("reload", check=False)
+    assert refused.returncode == 1 and "one_packet" in refused.stdout + refused.stderr
+
+
+# ---- servers that go
+
+@pytest.mark.everyday
+@pytest.mark.parametrize("mode", TWO_WAY)
+@pytest.mark.parametrize("what", ["keep", "reset", "reschedule"])
+def test_connections_of_a_server_that_is_disabled(lab, mode, what):
+    keys = {"more": [f'on_server_down = "{what}"']}
+    start(lab, lab.mode_service(mode, **keys), lab.udp_service(mode, **keys))
+    for family in (4, 6):
+        to = vip(mode, family)
+        tcp = lab.client_socket(to, socket.SOCK_STREAM)
+        tcp.connect((to, 80))
+        server = who_serves(tcp)
+        udp = lab.client_socket(to, socket.SOCK_DGRAM)
+        while ask(udp, to, b"who") != server:
+            udp = lab.client_socket(to, socket.SOCK_DGRAM)
+        address = lab.addresses_of(server)[family == 6]
+        for service, port in ((mode, 8080), (f"{mode}-udp", 5353)):
+            lab.ctl("server", "disable", service, f"{in_url(address)}:{port}")
+        if what == "keep":
+            assert who_serves(tcp) == server and ask(udp, to, b"still") == server
+        else:
+            with pytest.raises(ConnectionError):
+                for _ in range(3):  # what is on its way when the reset comes is not told of it
+                    who_serves(tcp)
+                    time.sleep(0.1)
+        if what == "reschedule":
+            assert ask(udp, to, b"and now") in set(lab.server_names) - {server}
+        with lab.client_socket(to, socket.SOCK_STREAM) as new:
+            new.connect((to, 80))
+            assert who_serves(new) != server
+        tcp.close()
+        udp.close()
+        for service, port in ((mode, 8080), (f"{mode}-udp", 5353)):
+            lab.ctl("server", "enable", service, f"{in_url(address)}:{port}")
+
+
+# ---- modes that change
+
+@pytest.mark.everyday
+def test_a_service_changes_its_mode_and_old_connections_stay_in_theirs(lab):
+    """All connections begin in one mode and end in another one's time; each is what it was."""
+    turns = ("nat", "fullnat", "ipip", "dr", "gue", "nat")
+    listen = [f"tcp/{in_url(each)}:80" for each in vips("dr")]
+
+    def service(mode):
+        return lab.mode_service(mode, "web", listen, **({"server_port": 80} if mode in TWO_WAY else {}))
+
+    big_file(lab, 4_000_000)
+    start(lab, service(turns[0]))
+    downloads = []
+    for number, mode in enumerate(turns):
+        if number:
+            reload(lab, service(mode))
+        for to in vips("dr"):
+            seen = {line.split()[0] for line in answers(lab, to, 6, path="/who")}
+            expected = {each for each in LOCALS if six(each) == six(to)} if mode == "fullnat" else \
+                {CLIENTS["client"][six(to)]}
+            assert seen <= expected, (mode, seen)
+            target = lab.dir / f"slow-{number}-{int(six(to))}"
+            downloads.append((mode, target, lab.spawn(
+                "client", target.name, "curl", "-sS", "--max-time", 40, "-r", "0-1499999", "-o", target,
+                f"http://{in_url(to)}/slow?rate=250000")))
+        time.sleep(0.3)
+    for _, _, process in downloads:
+        wait_until(lambda: not process.running(), 40, process.name)  # noqa: B023
+        process.ended_by_us = True
+    content = big_file(lab).read_bytes()[:1_500_000]
+    broken = [(mode, process.output()) for mode, target, process in downloads
+              if not target.exists() or target.read_bytes() != content]
+    figure(test="mode_changes", reloads=len(turns) - 1, downloads=len(downloads), broken=len(broken))
+    assert not broken, broken
+
+
+# ---- MSS
+
+@pytest.mark.everyday
+@pytest.mark.parametrize("mode", MODES)
+def test_the_mss_of_syns_is_clamped(lab, mode):
+    largest = 1300
+    start(lab, lab.mode_service(mode, more=[f"mss = {largest}"]))
+    with Capture(lab, "sw", lab.lan, "ip or ip6") as capture:
+        for to in vips(mode):
+            assert answers(lab, to, 2).total() == 2
+    port = 8080 if mode in TWO_WAY else 80
+    found = {line.split(",")[-1] for line in capture.as_text(
+        f"tcp.dstport == {port} && tcp.flags.syn == 1 && tcp.flags.ack == 0", "tcp.options.mss_val").splitlines()[1:]}
+    figure(test="mss", mode=mode, configured=largest, on_the_wire=",".join(found))
+    assert found == {str(largest)}
+
+
+@pytest.mark.everyday
+def test_mss_auto_lets_transfers_through_a_tunnel_without_any_icmp(lab):
+    big_file(lab, 3_000_000)
+    start(lab, *[lab.mode_service(mode, more=['mss = "auto"']) for mode in TUNNELS])
+    with Capture(lab, "sw", "br-wan", "icmp or (icmp6 and ip6[40] < 128)") as capture:
+        for mode in TUNNELS:
+            for to in vips(mode):
+                lab.curl(f"http://{in_url(to)}/upload/x", "-f", "-T", big_file(lab), timeout=20)
+    assert not capture.frames()
