@@ -58,6 +58,30 @@ std::string_view name_of(OnServerDown on_server_down) {
   return "unknown";
 }
 
+std::string_view name_of(Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case Encapsulation::kIpip:
+      return "ipip";
+    case Encapsulation::kGre:
+      return "gre";
+    case Encapsulation::kGue:
+      return "gue";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(AddressUse use) {
+  switch (use) {
+    case AddressUse::kServices:
+      return "VIP";
+    case AddressUse::kGateway:
+      return "gateway";
+    case AddressUse::kLocal:
+      return "local address";
+  }
+  return "unknown";
+}
+
 std::string InterfaceAddress::to_string() const {
   return fmt::format("{}/{}", address.to_string(), length);
 }
@@ -71,25 +95,34 @@ std::string ServerKey::to_string() const {
   return port == 0 ? address.to_string() : with_port(address, port);
 }
 
-std::vector<VipSettings> all_vips(const Configuration& configuration) {
-  std::map<IpAddress, VipSettings> by_address;
+std::vector<HeldAddress> held_addresses(const Configuration& configuration) {
+  std::map<IpAddress, HeldAddress> by_address;  // the first use counts; the reader allows one only
   for (const VipSettings& vip : configuration.vips) {
-    by_address.emplace(vip.address, vip);
+    by_address.emplace(vip.address, HeldAddress{vip.address, AddressUse::kServices, vip.ping});
+  }
+  const auto add = [&by_address](const IpAddress& address, AddressUse use) {
+    by_address.emplace(address, HeldAddress{.address = address, .use = use});
+  };
+  for (const IpAddress& gateway : configuration.nat.gateways) {
+    add(gateway, AddressUse::kGateway);
   }
   for (const ServiceSettings& service : configuration.services) {
     for (const Listener& listener : service.listeners) {
-      by_address.emplace(listener.address, VipSettings{.address = listener.address});
+      add(listener.address, AddressUse::kServices);
+    }
+    for (const IpAddress& address : service.local_addresses) {
+      add(address, AddressUse::kLocal);
     }
   }
   for (const VrrpSettings& instance : configuration.vrrp) {
     for (const IpAddress& address : instance.addresses) {
-      by_address.emplace(address, VipSettings{.address = address});
+      add(address, AddressUse::kServices);
     }
   }
-  std::vector<VipSettings> result;
+  std::vector<HeldAddress> result;
   result.reserve(by_address.size());
-  for (const auto& [address, vip] : by_address) {
-    result.push_back(vip);
+  for (const auto& [address, held] : by_address) {
+    result.push_back(held);
   }
   return result;
 }

@@ -28,12 +28,14 @@ enum class Mode : uint8_t { kDirectRouting, kNat, kFullNat, kTunnel };
 enum class Refuse : uint8_t { kAnswer, kDrop };
 // What happens to the connections of a server that is removed or disabled.
 enum class OnServerDown : uint8_t { kKeep, kReset, kReschedule };
+enum class Encapsulation : uint8_t { kIpip, kGre, kGue };
 
 // The words for these in ballast.toml.
 std::string_view name_of(LogLevel level);
 std::string_view name_of(Mode mode);
 std::string_view name_of(Refuse refuse);
 std::string_view name_of(OnServerDown on_server_down);
+std::string_view name_of(Encapsulation encapsulation);
 
 struct DaemonSettings {
   std::string dataplane_socket = "/run/ballast/dataplane.sock";
@@ -83,8 +85,8 @@ struct Listener {
   friend auto operator<=>(const Listener&, const Listener&) = default;
 };
 
-// Names a server within its service. Where the mode leaves the port alone (dr), the port is 0: that
-// of the connection.
+// Names a server within its service. The port is 0, that of the connection, where the mode leaves
+// it alone (dr, tun), and where the file does not say another one.
 struct ServerKey {
   IpAddress address;
   uint16_t port = 0;
@@ -103,6 +105,20 @@ struct ServerSettings {
   friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
 };
 
+inline constexpr uint16_t kUsualGuePort = 6080;
+
+// The outer packet of mode tun.
+struct TunnelSettings {
+  Encapsulation encapsulation = Encapsulation::kIpip;
+  // What outer source addresses are taken from, at most one of a family; a family that has none
+  // uses the address of the outgoing port.
+  std::vector<Prefix> sources;
+  uint16_t gue_port = kUsualGuePort;
+  bool gue_checksum = true;  // over IPv6; over IPv4 there is none
+
+  friend bool operator==(const TunnelSettings&, const TunnelSettings&) = default;
+};
+
 struct ServiceSettings {  // key: name
   std::string name;
   std::vector<Listener> listeners;
@@ -118,6 +134,11 @@ struct ServiceSettings {  // key: name
   std::vector<ServerSettings> servers;
   // Servers that have to be able to take connections for [[vrrp]] to count the service as up.
   uint32_t quorum = 1;
+  std::vector<IpAddress> local_addresses;  // of mode fullnat, each once
+  TunnelSettings tunnel;                   // of mode tun
+  uint16_t mss = 0;                        // the largest that SYNs may announce; 0: as they do
+  bool mss_auto = false;                   // what fits the way to the server; then mss is 0
+  bool one_packet = false;                 // every UDP datagram is scheduled by itself
 
   friend bool operator==(const ServiceSettings&, const ServiceSettings&) = default;
 };
@@ -129,18 +150,45 @@ struct VipSettings {  // key: address
   friend bool operator==(const VipSettings&, const VipSettings&) = default;
 };
 
+// What servers of mode nat route through, and what is forwarded beside their connections.
+struct NatSettings {
+  std::vector<IpAddress> gateways;
+  // What is from or to these, and of no connection, goes to the kernel, which may route it.
+  std::vector<Prefix> routed_networks;
+
+  friend bool operator==(const NatSettings&, const NatSettings&) = default;
+};
+
 struct Configuration {
   DaemonSettings daemon;
+  NatSettings nat;
   std::vector<InterfaceSettings> interfaces;
-  std::vector<VipSettings> vips;  // those with settings of their own; see all_vips
+  std::vector<VipSettings> vips;  // those with settings of their own; see held_addresses
   std::vector<ServiceSettings> services;
   std::vector<VrrpSettings> vrrp;  // none: this node always holds its VIPs
 
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-// Every address that is a VIP, because a [[vip]] names it, a service listens on it, or a [[vrrp]]
-// moves it; sorted by address.
-std::vector<VipSettings> all_vips(const Configuration& configuration);
+// What the dataplane answers for an address for.
+enum class AddressUse : uint8_t {
+  kServices,  // a VIP
+  kGateway,   // servers of mode nat route through it
+  kLocal,     // stands in the clients' place in mode fullnat
+};
+
+std::string_view name_of(AddressUse use);  // "VIP", "gateway", "local address"
+
+struct HeldAddress {
+  IpAddress address;
+  AddressUse use = AddressUse::kServices;
+  bool ping = true;
+
+  friend bool operator==(const HeldAddress&, const HeldAddress&) = default;
+};
+
+// Every address that the dataplane answers for: VIPs, because a [[vip]] names them, a service
+// listens on them, or a [[vrrp]] moves them; gateways; local addresses. Sorted by address.
+std::vector<HeldAddress> held_addresses(const Configuration& configuration);
 
 }  // namespace ballast::control

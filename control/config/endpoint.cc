@@ -143,8 +143,8 @@ tl::expected<InterfaceAddress, std::string> parse_interface_address(std::string_
   return parse_with_length(text, R"("10.0.0.1/24" or "2001:db8::1/64")");
 }
 
-tl::expected<Prefix, std::string> parse_prefix(std::string_view text) {
-  const auto block = parse_with_length(text, R"("10.1.0.0/16", "2001:db8:1::/48" or "default")");
+tl::expected<Prefix, std::string> parse_prefix(std::string_view text, std::string_view form) {
+  const auto block = parse_with_length(text, form);
   if (!block) {
     return unexpected(block.error());
   }

@@ -19,7 +19,8 @@ tl::expected<Listener, std::string> parse_listener(std::string_view text);
 tl::expected<ServerKey, std::string> parse_server(std::string_view text);
 // "10.0.0.1/24"
 tl::expected<InterfaceAddress, std::string> parse_interface_address(std::string_view text);
-// "10.1.0.0/16"
-tl::expected<Prefix, std::string> parse_prefix(std::string_view text);
+// "10.1.0.0/16"; `form` is how messages say that it is written.
+tl::expected<Prefix, std::string> parse_prefix(
+    std::string_view text, std::string_view form = R"("10.1.0.0/16" or "2001:db8:1::/48")");
 
 }  // namespace ballast::control

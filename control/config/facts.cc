@@ -1,9 +1,12 @@
 #include "control/config/facts.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "control/config/address_block.h"
 #include "control/config/vrrp_facts.h"
 #include "healthcheck/checker_list.h"
 #include "toml_reader/duration.h"
@@ -24,6 +27,12 @@ class Collector {
     add_daemon(configuration.daemon);
     for (const InterfaceSettings& interface : configuration.interfaces) {
       add_interface(interface);
+    }
+    for (const IpAddress& gateway : configuration.nat.gateways) {
+      begin(fmt::format("nat: gateway {}", gateway.to_string()));
+    }
+    for (const Prefix& network : configuration.nat.routed_networks) {
+      begin(fmt::format("nat: routed network {}", network.to_string()));
     }
     for (const VipSettings& vip : configuration.vips) {
       begin(fmt::format("vip {}", vip.address.to_string()));
@@ -87,6 +96,7 @@ class Collector {
     add("on_server_down", name_of(service.on_server_down), name_of(usual.on_server_down));
     add("sloppy_tcp", text_of(service.sloppy_tcp), text_of(usual.sloppy_tcp));
     add("quorum", std::to_string(service.quorum), std::to_string(usual.quorum));
+    add_mode(service, usual);
     for (const auto& [state, timeout] : service.timeouts) {
       add("timeout " + state, format_duration(timeout));
     }
@@ -99,6 +109,32 @@ class Collector {
       add("weight", std::to_string(server.weight));
       add_check(server.check, service.check, false);
     }
+  }
+
+  void add_mode(const ServiceSettings& service, const ServiceSettings& usual) {
+    const auto list = [](const std::vector<std::string>& texts) {
+      return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, " "));
+    };
+    std::vector<std::string> sources;
+    for (const Prefix& source : service.tunnel.sources) {
+      sources.push_back(source.to_string());
+    }
+    std::ranges::sort(sources);
+    add("local_addresses", list(ranges_of(service.local_addresses)), "none");
+    add("encapsulation", name_of(service.tunnel.encapsulation),
+        name_of(usual.tunnel.encapsulation));
+    add("tunnel_source", list(sources), "none");
+    add("gue_port", std::to_string(service.tunnel.gue_port), std::to_string(usual.tunnel.gue_port));
+    add("gue_checksum", text_of(service.tunnel.gue_checksum), text_of(usual.tunnel.gue_checksum));
+    add("mss", mss_text(service), mss_text(usual));
+    add("one_packet", text_of(service.one_packet), text_of(usual.one_packet));
+  }
+
+  static std::string mss_text(const ServiceSettings& service) {
+    if (service.mss_auto) {
+      return "auto";
+    }
+    return service.mss == 0 ? "none" : std::to_string(service.mss);
   }
 
   // With `all`, every setting, and `usual` are the defaults; else what differs from `usual`, the

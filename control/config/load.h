@@ -19,7 +19,7 @@ namespace ballast::control {
 // What the dataplane can do, as it says itself when ballastd connects. The defaults are for checks
 // without one.
 struct Capabilities {
-  std::vector<std::string> modes{"dr"};
+  std::vector<std::string> modes{"dr", "nat", "fullnat", "tun"};
   std::vector<std::string> schedulers{"rr", "wrr", "mh"};
   std::vector<std::string> ports;  // by name; empty: not known
 };

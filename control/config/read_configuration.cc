@@ -47,6 +47,8 @@ void read_script_user(TomlTable& table, std::string& user) {
                                          quote(*name)));
 }
 
+constexpr std::string_view kRouteForm = R"("10.1.0.0/16", "2001:db8:1::/48" or "default")";
+
 void read_route(TomlTable table, InterfaceSettings& interface, InterfacePositions& positions) {
   const bool complete = table.require("to") && table.require("via");
   const auto to = table.string("to");
@@ -62,7 +64,7 @@ void read_route(TomlTable table, InterfaceSettings& interface, InterfacePosition
     return;
   }
   const bool any = *to == "default";
-  const auto prefix = any ? Prefix::containing(*gateway, 0) : parse_prefix(*to);
+  const auto prefix = any ? Prefix::containing(*gateway, 0) : parse_prefix(*to, kRouteForm);
   if (!prefix) {
     table.error("to", "to " + prefix.error());
     return;
@@ -164,6 +166,9 @@ LocatedConfiguration read_configuration(TomlTable root, const Capabilities& capa
   }
   for (const TomlTable& table : root.tables("interface")) {
     read_interface(table, result);
+  }
+  if (const auto nat = root.table("nat")) {
+    read_nat(*nat, result);
   }
   for (const TomlTable& table : root.tables("vip")) {
     read_vip(table, result);

@@ -5,6 +5,7 @@
 // that one mistake does not cause a second message.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "control/config/configuration.h"
@@ -17,14 +18,19 @@ namespace ballast::control {
 // in the values.
 struct ServicePositions {
   TomlPosition where;
+  TomlPosition mode;
   TomlPosition scheduler;
   std::vector<TomlPosition> listeners;
   std::vector<TomlPosition> servers;
   std::vector<TomlPosition>
       checks;  // of the servers; that of the server where it has none of its own
+  std::vector<TomlPosition> local_addresses;  // those of one range have the same
+  std::vector<TomlPosition> tunnel_sources;
+  TomlPosition mss;
+  TomlPosition one_packet;
   TomlPosition quorum;
   bool quorum_given = false;
-  bool complete = true;  // false: some listener or server was refused and left out
+  bool complete = true;  // false: some listener, server or local address was refused and left out
 };
 
 struct VrrpPositions {
@@ -55,8 +61,20 @@ struct InterfacePositions {
   std::vector<TomlPosition> routes;
 };
 
+struct NatPositions {
+  std::vector<TomlPosition> gateways;
+  std::vector<TomlPosition> routed_networks;
+};
+
+// A few characters of a file may stand for many addresses: these are all that there may be, those
+// that are named several times counted as often.
+inline constexpr size_t kMostMentions = 65536;
+
 struct LocatedConfiguration {
   Configuration configuration;
+  NatPositions nat;
+  size_t local_addresses_left = kMostMentions;
+  size_t vrrp_addresses_left = kMostMentions;
   std::vector<InterfacePositions> interfaces;
   std::vector<TomlPosition> vips;
   std::vector<ServicePositions> services;
@@ -69,6 +87,7 @@ LocatedConfiguration read_configuration(TomlTable root, const Capabilities& capa
 void read_daemon(TomlTable table, DaemonSettings& daemon);
 void read_interface(TomlTable table, LocatedConfiguration& into);
 void read_vip(TomlTable table, LocatedConfiguration& into);
+void read_nat(TomlTable table, LocatedConfiguration& into);
 void read_service(TomlTable table, const Capabilities& capabilities, LocatedConfiguration& into);
 
 }  // namespace ballast::control

@@ -9,6 +9,7 @@
 #include "control/config/names.h"
 #include "control/config/read_check.h"
 #include "control/config/read_configuration.h"
+#include "control/config/read_mode.h"
 #include "control/config/validate.h"
 
 namespace ballast::control {
@@ -18,10 +19,6 @@ using healthcheck::CheckType;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr TomlWord<Mode> kModes[] = {{"dr", Mode::kDirectRouting},
-                                     {"nat", Mode::kNat},
-                                     {"fullnat", Mode::kFullNat},
-                                     {"tun", Mode::kTunnel}};
 constexpr TomlWord<Refuse> kRefuse[] = {{"answer", Refuse::kAnswer}, {"drop", Refuse::kDrop}};
 constexpr TomlWord<OnServerDown> kOnServerDown[] = {{"keep", OnServerDown::kKeep},
                                                     {"reset", OnServerDown::kReset},
@@ -71,19 +68,8 @@ void read_listeners(TomlTable& table, ServiceSettings& service, ServicePositions
   }
 }
 
-void read_mode_and_scheduler(TomlTable& table, const Capabilities& capabilities,
-                             ServiceSettings& service, ServicePositions& positions) {
-  service.mode = table.word("mode", kModes).value_or(service.mode);
-  const std::string mode(name_of(service.mode));
-  const auto& modes = capabilities.modes;
-  if (std::find(modes.begin(), modes.end(), mode) == modes.end()) {
-    table.error("mode", fmt::format("mode \"{}\" is not supported by this version ({})", mode,
-                                    fmt::join(modes, ", ")));
-  }
-  if (table.has("local_addresses")) {
-    table.error("local_addresses",
-                "local_addresses is for mode \"fullnat\", which is not supported by this version");
-  }
+void read_scheduler(TomlTable& table, const Capabilities& capabilities, ServiceSettings& service,
+                    ServicePositions& positions) {
   const std::vector<std::string_view> schedulers(capabilities.schedulers.begin(),
                                                  capabilities.schedulers.end());
   if (const auto chosen = table.word_index("scheduler", schedulers)) {
@@ -107,12 +93,13 @@ void read_timeouts(TomlTable table, ServiceSettings& service) {
   table.finish();
 }
 
-// The one TCP port of the listeners of a family, if there is exactly one: where a check goes that
-// names none.
+// The one TCP port of the listeners whose connections a server of this family gets, if there is
+// exactly one: where a check goes that names none.
 std::optional<uint16_t> only_tcp_port(const ServiceSettings& service, Family family) {
   std::optional<uint16_t> port;
   for (const Listener& listener : service.listeners) {
-    if (listener.protocol != IpProtocol::kTcp || listener.address.family() != family) {
+    if (listener.protocol != IpProtocol::kTcp ||
+        (service.mode != Mode::kTunnel && listener.address.family() != family)) {
       continue;
     }
     if (port && *port != listener.port) {
@@ -173,9 +160,9 @@ void resolve_check_ports(TomlTable& table, ServiceSettings& service,
     } else if (positions.complete) {
       table.error_at(positions.checks[i],
                      fmt::format("server {}: check: \"port\" is missing, and does not follow from "
-                                 "the listeners: there is not exactly one TCP port of the server's "
-                                 "family",
-                                 server.key.to_string()));
+                                 "the listeners: there is not exactly one TCP port{}",
+                                 server.key.to_string(),
+                                 service.mode == Mode::kTunnel ? "" : " of the server's family"));
     }
   }
 }
@@ -187,7 +174,8 @@ void read_service(TomlTable table, const Capabilities& capabilities, LocatedConf
   ServicePositions positions;
   read_name(table, service, positions);
   read_listeners(table, service, positions);
-  read_mode_and_scheduler(table, capabilities, service, positions);
+  read_mode(table, capabilities, service, positions, into.local_addresses_left);
+  read_scheduler(table, capabilities, service, positions);
   service.on_no_server = table.word("on_no_server", kRefuse).value_or(service.on_no_server);
   service.on_server_down =
       table.word("on_server_down", kOnServerDown).value_or(service.on_server_down);

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config/address_block.h"
 #include "control/config/endpoint.h"
 #include "control/config/names.h"
 #include "toml_reader/duration.h"
@@ -92,20 +93,49 @@ void read_interval(TomlTable& table, VrrpSettings& instance) {
                        format_duration(*interval)));
 }
 
-void read_addresses(TomlTable& table, std::string_view key, std::vector<IpAddress>& addresses,
-                    std::vector<TomlPosition>& positions, bool& complete) {
-  const auto texts = table.strings(key);
+// Local addresses of mode fullnat may be written here as they are there: many in one text.
+void read_addresses(TomlTable& table, VrrpSettings& instance, VrrpPositions& positions,
+                    size_t& addresses_left) {
+  const auto texts = table.strings("addresses");
+  if (!texts) {
+    return;
+  }
+  for (const TomlString& text : *texts) {
+    const auto block = parse_address_block(text.value);
+    if (!block) {
+      table.error_at(text.where, "addresses " + block.error());
+      positions.complete = false;
+      continue;
+    }
+    const auto addresses = addresses_in(*block, std::min(vrrp::kMaximumAddresses, addresses_left));
+    if (!addresses) {
+      table.error_at(text.where,
+                     fmt::format("addresses {} are too many: at most {} fit into an "
+                                 "advert, and {} are all that there may be",
+                                 quote(text.value), vrrp::kMaximumAddresses, kMostMentions));
+      positions.complete = false;
+      continue;
+    }
+    addresses_left -= addresses->size();
+    instance.addresses.insert(instance.addresses.end(), addresses->begin(), addresses->end());
+    positions.addresses.insert(positions.addresses.end(), addresses->size(), text.where);
+  }
+}
+
+void read_peers(TomlTable& table, VrrpSettings& instance, VrrpPositions& positions) {
+  positions.all_peers = table.where("unicast_peers");
+  const auto texts = table.strings("unicast_peers");
   if (!texts) {
     return;
   }
   for (const TomlString& text : *texts) {
     const auto address = parse_address(text.value);
     if (!address) {
-      table.error_at(text.where, fmt::format("{} {}", key, address.error()));
-      complete = false;
+      table.error_at(text.where, "unicast_peers " + address.error());
+      positions.complete = false;
     } else {
-      addresses.push_back(*address);
-      positions.push_back(text.where);
+      instance.unicast_peers.push_back(*address);
+      positions.unicast_peers.push_back(text.where);
     }
   }
 }
@@ -170,10 +200,8 @@ void read_vrrp(TomlTable table, LocatedConfiguration& into) {
     positions.complete = false;
   }
   positions.all_addresses = table.where("addresses");
-  read_addresses(table, "addresses", instance.addresses, positions.addresses, positions.complete);
-  positions.all_peers = table.where("unicast_peers");
-  read_addresses(table, "unicast_peers", instance.unicast_peers, positions.unicast_peers,
-                 positions.complete);
+  read_addresses(table, instance, positions, into.vrrp_addresses_left);
+  read_peers(table, instance, positions);
   for (const TomlTable& track : table.tables("track")) {
     read_vrrp_track(track, instance, positions);
   }

@@ -2,22 +2,19 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "control/config/address_roles.h"
 #include "control/config/unusable_address.h"
+#include "control/config/validate_mode.h"
 #include "control/config/validate_vrrp.h"
 
 namespace ballast::control {
 namespace {
-
-// First use of a key: which line, and whose it is.
-struct FirstUse {
-  TomlPosition where;
-  std::string owner;
-};
 
 class Validator {
  public:
@@ -28,15 +25,19 @@ class Validator {
     check_bounds();
     check_interfaces();
     check_vips();
+    check_nat();
     for (size_t i = 0; i < configuration_.services.size(); ++i) {
       check_name(i);
       check_listeners(i);
       check_servers(i);
-      check_families(i);
+      check_local_addresses(i);
       check_weights(i);
     }
     note_vrrp_addresses();
-    check_addresses();
+    for (size_t i = 0; i < configuration_.services.size(); ++i) {
+      validate_mode(configuration_.services[i], located_.services[i], roles_, report_);
+    }
+    roles_.check(report_);
     validate_vrrp(located_, report_);
   }
 
@@ -54,6 +55,14 @@ class Validator {
     }
     if (servers > kMostServers) {
       report_.error({}, fmt::format("{} servers are too many: at most {}", servers, kMostServers));
+    }
+    std::set<IpAddress> local_addresses;
+    for (const ServiceSettings& service : configuration_.services) {
+      local_addresses.insert(service.local_addresses.begin(), service.local_addresses.end());
+    }
+    if (local_addresses.size() > kMostLocalAddresses) {
+      report_.error({}, fmt::format("{} local addresses are too many: at most {}",
+                                    local_addresses.size(), kMostLocalAddresses));
     }
   }
 
@@ -81,11 +90,10 @@ class Validator {
       report_.error(where, fmt::format("{}: address {} is {}: write the node's own address",
                                        context, address.to_string(), why));
     }
-    const auto [first, fresh] = own_.emplace(address.address, FirstUse{where, context});
-    if (!fresh) {
+    if (!roles_.note(AddressRole::kOwn, address.address, where, context)) {
+      const AddressRoles::Use& first = *roles_.find(AddressRole::kOwn, address.address);
       report_.error(where, fmt::format("{}: address {} is used already, by {} in line {}", context,
-                                       address.address.to_string(), first->second.owner,
-                                       first->second.where.line));
+                                       address.address.to_string(), first.owner, first.where.line));
     }
   }
 
@@ -132,10 +140,9 @@ class Validator {
       const IpAddress& address = configuration_.vips[i].address;
       const TomlPosition where = located_.vips[i];
       const std::string context = fmt::format("vip {}", address.to_string());
-      const auto [first, fresh] = vips_.emplace(address, FirstUse{where, context});
-      if (!fresh) {
+      if (!roles_.note(AddressRole::kVip, address, where, context)) {
         report_.error(where, fmt::format("{}: the address is used already, in line {}", context,
-                                         first->second.where.line));
+                                         roles_.find(AddressRole::kVip, address)->where.line));
       }
       if (const auto why = unusable(address); !why.empty()) {
         report_.error(where, fmt::format("{}: a VIP cannot be {}", context, why));
@@ -143,6 +150,35 @@ class Validator {
       if (!used.contains(address)) {
         report_.warning(where, fmt::format("{}: no service listens on it", context));
       }
+    }
+  }
+
+  void check_nat() {
+    const NatSettings& nat = configuration_.nat;
+    for (size_t i = 0; i < nat.gateways.size(); ++i) {
+      const IpAddress& address = nat.gateways[i];
+      const TomlPosition where = located_.nat.gateways[i];
+      const std::string context = fmt::format("nat: gateway {}", address.to_string());
+      if (!roles_.note(AddressRole::kGateway, address, where, context)) {
+        report_.error(where, fmt::format("{}: is there already, in line {}", context,
+                                         roles_.find(AddressRole::kGateway, address)->where.line));
+      }
+      if (const auto why = unusable(address); !why.empty()) {
+        report_.error(where, fmt::format("{}: a gateway cannot be {}", context, why));
+      }
+    }
+    std::map<Prefix, TomlPosition> networks;
+    for (size_t i = 0; i < nat.routed_networks.size(); ++i) {
+      const TomlPosition where = located_.nat.routed_networks[i];
+      const auto [first, fresh] = networks.emplace(nat.routed_networks[i], where);
+      if (!fresh) {
+        report_.error(where, fmt::format("nat: routed network {}: is there already, in line {}",
+                                         nat.routed_networks[i].to_string(), first->second.line));
+      }
+    }
+    if (networks.size() > kMostRoutedNetworks) {
+      report_.error({}, fmt::format("{} routed networks are too many: at most {}", networks.size(),
+                                    kMostRoutedNetworks));
     }
   }
 
@@ -170,20 +206,19 @@ class Validator {
         report_.error(where, fmt::format("{}: a VIP cannot be {}", context, why));
       }
       const auto [first, fresh] = listeners_.emplace(
-          listener, FirstUse{where, fmt::format("service \"{}\"", service.name)});
+          listener, AddressRoles::Use{where, fmt::format("service \"{}\"", service.name)});
       if (!fresh) {
         report_.error(where, fmt::format("{}: is used already, by {} in line {}", context,
                                          first->second.owner, first->second.where.line));
       }
-      vips_.emplace(listener.address, FirstUse{where, context});
+      roles_.note(AddressRole::kVip, listener.address, where, context);
     }
   }
 
   void check_servers(size_t i) {
     ServiceSettings& service = configuration_.services[i];
     const ServicePositions& positions = located_.services[i];
-    const Ports ipv4 = ports_of(service, Family::kIpv4);
-    const Ports ipv6 = ports_of(service, Family::kIpv6);
+    check_server_ports(service, positions, report_);
     std::map<ServerKey, TomlPosition> keys;
     for (size_t j = 0; j < service.servers.size(); ++j) {
       ServerSettings& server = service.servers[j];
@@ -193,8 +228,7 @@ class Validator {
       if (const auto why = unusable(server.key.address); !why.empty()) {
         report_.error(where, fmt::format("{}: a server's address cannot be {}", context, why));
       }
-      if (service.mode == Mode::kDirectRouting) {
-        check_port_stays(server.key.address.is_v4() ? ipv4 : ipv6, server.key, where, context);
+      if (keeps_ports(service.mode)) {
         server.key.port = 0;
       }
       const auto [first, fresh] = keys.emplace(server.key, where);
@@ -202,82 +236,30 @@ class Validator {
         report_.error(where,
                       fmt::format("{}: is there already, in line {}", context, first->second.line));
       }
-      servers_.emplace(server.key.address, FirstUse{where, context});
+      roles_.note(AddressRole::kServer, server.key.address, where, context);
     }
   }
 
-  // A listener of each family, and one on another port, if there is one. Either is null.
-  struct Ports {
-    const Listener* one = nullptr;
-    const Listener* other = nullptr;
-  };
-
-  static Ports ports_of(const ServiceSettings& service, Family family) {
-    Ports ports;
-    for (const Listener& listener : service.listeners) {
-      if (listener.address.family() != family) {
+  // Several services may use the same ones.
+  void check_local_addresses(size_t i) {
+    const ServiceSettings& service = configuration_.services[i];
+    const std::string context = fmt::format("service \"{}\": local_addresses", service.name);
+    std::map<IpAddress, TomlPosition> seen;
+    std::optional<TomlPosition> reported;  // the addresses of a range are one mistake
+    for (size_t j = 0; j < service.local_addresses.size(); ++j) {
+      const IpAddress& address = service.local_addresses[j];
+      const TomlPosition where = located_.services[i].local_addresses[j];
+      roles_.note(AddressRole::kLocal, address, where, context);
+      const auto [first, fresh] = seen.emplace(address, where);
+      const auto why = unusable(address);
+      if ((fresh && why.empty()) || reported == where) {
         continue;
       }
-      if (ports.one == nullptr) {
-        ports.one = &listener;
-      } else if (listener.port != ports.one->port) {
-        ports.other = &listener;
-      }
-    }
-    return ports;
-  }
-
-  // A packet that is only given another MAC keeps its port.
-  void check_port_stays(const Ports& ports, const ServerKey& key, TomlPosition where,
-                        const std::string& context) {
-    for (const Listener* listener : {ports.one, ports.other}) {
-      if (key.port != 0 && listener != nullptr && listener->port != key.port) {
-        report_.error(where, fmt::format("{}: mode dr cannot change the port, and the service "
-                                         "listens on {}: leave the port out",
-                                         context, listener->to_string()));
-        return;
-      }
-    }
-  }
-
-  void check_families(size_t i) {
-    const ServiceSettings& service = configuration_.services[i];
-    const ServicePositions& positions = located_.services[i];
-    if (!positions.complete) {
-      return;
-    }
-    if (service.servers.empty()) {
-      report_.warning(positions.where,
-                      fmt::format("service \"{}\": it has no servers", service.name));
-      return;
-    }
-    std::set<Family> of_servers;
-    std::set<Family> of_listeners;
-    for (const ServerSettings& server : service.servers) {
-      of_servers.insert(server.key.address.family());
-    }
-    for (const Listener& listener : service.listeners) {
-      of_listeners.insert(listener.address.family());
-    }
-    const auto name = [](Family family) { return family == Family::kIpv4 ? "IPv4" : "IPv6"; };
-    for (size_t j = 0; j < service.listeners.size(); ++j) {
-      const Listener& listener = service.listeners[j];
-      if (!of_servers.contains(listener.address.family())) {
-        report_.error(
-            positions.listeners[j],
-            fmt::format("service \"{}\": listen {}: would never have a server: none of "
-                        "the service's servers is {}",
-                        service.name, listener.to_string(), name(listener.address.family())));
-      }
-    }
-    for (size_t j = 0; j < service.servers.size(); ++j) {
-      const ServerKey& key = service.servers[j].key;
-      if (!of_listeners.contains(key.address.family())) {
-        report_.error(positions.servers[j],
-                      fmt::format("service \"{}\": server {}: would never have a connection: the "
-                                  "service does not listen on {}",
-                                  service.name, key.to_string(), name(key.address.family())));
-      }
+      reported = where;
+      report_.error(where, fresh ? fmt::format("{}: {}: a local address cannot be {}", context,
+                                               address.to_string(), why)
+                                 : fmt::format("{}: {} is there already, in line {}", context,
+                                               address.to_string(), first->second.line));
     }
   }
 
@@ -286,15 +268,15 @@ class Validator {
     for (const Family family : {Family::kIpv4, Family::kIpv6}) {
       std::set<uint16_t> weights;
       for (const ServerSettings& server : service.servers) {
-        if (server.key.address.family() == family) {
+        if (service.mode == Mode::kTunnel || server.key.address.family() == family) {
           weights.insert(server.weight);
         }
       }
       if (weights == std::set<uint16_t>{0}) {
         report_.warning(located_.services[i].where,
-                        fmt::format("service \"{}\": every {} server has weight 0: none takes new "
+                        fmt::format("service \"{}\": every {}server has weight 0: none takes new "
                                     "connections",
-                                    service.name, family == Family::kIpv4 ? "IPv4" : "IPv6"));
+                                    service.name, pool_name(service.mode, family)));
       }
       weights.erase(0);
       if (service.scheduler == "rr" && weights.size() > 1) {
@@ -303,44 +285,30 @@ class Validator {
                                     "servers' different weights: use wrr",
                                     service.name));
       }
+      if (service.mode == Mode::kTunnel) {
+        return;  // every connection may get every server
+      }
     }
   }
 
-  // They are VIPs, whether a service listens on them or not.
+  static std::string_view pool_name(Mode mode, Family family) {
+    if (mode == Mode::kTunnel) {
+      return "";
+    }
+    return family == Family::kIpv4 ? "IPv4 " : "IPv6 ";
+  }
+
+  // They are VIPs, whether a service listens on them or not, if they are nothing else.
   void note_vrrp_addresses() {
     for (size_t i = 0; i < configuration_.vrrp.size(); ++i) {
       const VrrpSettings& instance = configuration_.vrrp[i];
       for (size_t j = 0; j < instance.addresses.size(); ++j) {
-        vips_.emplace(instance.addresses[j],
-                      FirstUse{located_.vrrp[i].addresses[j],
-                               fmt::format("vrrp \"{}\": address {}", instance.name,
-                                           instance.addresses[j].to_string())});
-      }
-    }
-  }
-
-  // No address has two meanings: VIP, server, the node's own.
-  void check_addresses() {
-    for (const auto& [address, vip] : vips_) {
-      if (const auto own = own_.find(address); own != own_.end()) {
-        report_.error(vip.where, fmt::format("{}: {} is the node's own address, of {} in line {}: "
-                                             "VIPs never live in the kernel",
-                                             vip.owner, address.to_string(), own->second.owner,
-                                             own->second.where.line));
-      }
-      if (const auto server = servers_.find(address); server != servers_.end()) {
-        report_.error(
-            vip.where,
-            fmt::format("{}: {} is the address of a server as well, of {} in line {}", vip.owner,
-                        address.to_string(), server->second.owner, server->second.where.line));
-      }
-    }
-    for (const auto& [address, server] : servers_) {
-      if (const auto own = own_.find(address); own != own_.end()) {
-        report_.error(server.where,
-                      fmt::format("{}: is the node's own address, of {} in line {}: a server is "
-                                  "another machine",
-                                  server.owner, own->second.owner, own->second.where.line));
+        const IpAddress& address = instance.addresses[j];
+        if (roles_.find(AddressRole::kGateway, address) == nullptr &&
+            roles_.find(AddressRole::kLocal, address) == nullptr) {
+          roles_.note(AddressRole::kVip, address, located_.vrrp[i].addresses[j],
+                      fmt::format("vrrp \"{}\": address {}", instance.name, address.to_string()));
+        }
       }
     }
   }
@@ -349,10 +317,8 @@ class Validator {
   Configuration& configuration_;
   TomlReport& report_;
   std::map<std::string_view, TomlPosition> names_;
-  std::map<Listener, FirstUse> listeners_;
-  std::map<IpAddress, FirstUse> vips_;     // explicit and implied
-  std::map<IpAddress, FirstUse> servers_;  // of all services; the first that has the address
-  std::map<IpAddress, FirstUse> own_;
+  std::map<Listener, AddressRoles::Use> listeners_;
+  AddressRoles roles_;
 };
 
 }  // namespace

@@ -7,10 +7,13 @@
 
 namespace ballast::control {
 
-inline constexpr size_t kMostListeners = 65536;  // of all services together
-inline constexpr size_t kMostServers = 100000;   // likewise
+inline constexpr size_t kMostListeners = 65536;      // of all services together
+inline constexpr size_t kMostServers = 100000;       // likewise
+inline constexpr size_t kMostLocalAddresses = 4096;  // different ones, of all services
+inline constexpr size_t kMostRoutedNetworks = 1024;
 
-// Puts the ports of servers into their final form first: in mode dr they become 0 (see ServerKey).
+// Puts the ports of servers into their final form first: where the mode keeps
+// ports they become 0 (see ServerKey).
 void validate(LocatedConfiguration& located, TomlReport& report);
 
 }  // namespace ballast::control

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -45,7 +46,7 @@ class VrrpValidator {
     check_total();
     check_script_user();
     validate_vrrp_groups(located_, report_);
-    check_services();
+    check_held_addresses();
   }
 
  private:
@@ -247,34 +248,66 @@ class VrrpValidator {
     }
   }
 
-  // Where some VIPs move, one that does not is most likely forgotten: both nodes answer for it.
-  void check_services() {
-    if (located_.configuration.vrrp.empty()) {
+  // Where some addresses move, one that does not is most likely forgotten: both nodes answer for
+  // it.
+  void check_held_addresses() {
+    const Configuration& configuration = located_.configuration;
+    if (configuration.vrrp.empty()) {
       return;
     }
-    std::set<IpAddress> moving;
-    for (const auto& [address, use] : addresses_) {
-      moving.insert(address);
+    for (size_t i = 0; i < configuration.nat.gateways.size(); ++i) {
+      const IpAddress& address = configuration.nat.gateways[i];
+      check_moves(address, located_.nat.gateways[i],
+                  fmt::format("nat: gateway {}", address.to_string()));
     }
-    std::set<IpAddress> listened;
-    for (size_t i = 0; i < located_.configuration.services.size(); ++i) {
-      const ServiceSettings& service = located_.configuration.services[i];
+    for (size_t i = 0; i < configuration.services.size(); ++i) {
+      const ServiceSettings& service = configuration.services[i];
       for (size_t j = 0; j < service.listeners.size(); ++j) {
-        const IpAddress& address = service.listeners[j].address;
-        if (listened.insert(address).second && !moving.contains(address)) {
-          report_.warning(
-              located_.services[i].listeners[j],
-              fmt::format("service \"{}\": listen {}: no [[vrrp]] has {}: this node "
-                          "always answers for it, and so does every other one with "
-                          "this configuration",
-                          service.name, service.listeners[j].to_string(), address.to_string()));
-        }
+        const Listener& listener = service.listeners[j];
+        check_moves(listener.address, located_.services[i].listeners[j],
+                    fmt::format("service \"{}\": listen {}", service.name, listener.to_string()));
       }
+      for (size_t j = 0; j < service.local_addresses.size(); ++j) {
+        check_moves(service.local_addresses[j], located_.services[i].local_addresses[j],
+                    fmt::format("service \"{}\": local_addresses", service.name));
+      }
+      check_way_back(service, located_.services[i].mode);
     }
     for (const auto& [address, use] : addresses_) {
-      if (!listened.contains(address) && !address.is_link_local()) {
+      if (!used_.contains(address) && !address.is_link_local()) {
         report_.warning(use.second, fmt::format("vrrp \"{}\": address {}: no service listens on it",
                                                 use.first, address.to_string()));
+      }
+    }
+  }
+
+  // The addresses of one range, which stand at one place, are one warning.
+  void check_moves(const IpAddress& address, TomlPosition where, const std::string& context) {
+    if (used_.insert(address).second && !addresses_.contains(address) && warned_ != where) {
+      warned_ = where;
+      report_.warning(where, fmt::format("{}: no [[vrrp]] has {}: this node always answers for it, "
+                                         "and so does every other one with this configuration",
+                                         context, address.to_string()));
+    }
+  }
+
+  // The node's own addresses do not move: servers that route through them lose their way back.
+  void check_way_back(const ServiceSettings& service, TomlPosition where) {
+    if (service.mode != Mode::kNat) {
+      return;
+    }
+    for (const Family family : kFamilies) {
+      const auto is_of_family = [family](const IpAddress& address) {
+        return address.family() == family;
+      };
+      const bool has_servers = std::ranges::any_of(
+          service.servers,
+          [&](const ServerSettings& server) { return is_of_family(server.key.address); });
+      if (has_servers && std::ranges::none_of(located_.configuration.nat.gateways, is_of_family)) {
+        report_.warning(where,
+                        fmt::format("service \"{}\": [nat] has no {} gateway: servers in mode nat "
+                                    "need one that moves to the other node as the VIPs do",
+                                    service.name, name_of(family)));
       }
     }
   }
@@ -287,6 +320,8 @@ class VrrpValidator {
   std::map<std::string, TomlPosition> names_;
   std::map<std::tuple<std::string, Family, uint8_t>, Use> ids_;
   std::map<IpAddress, Use> addresses_;
+  std::set<IpAddress> used_;  // VIPs that are listened on, gateways, local addresses
+  std::optional<TomlPosition> warned_;
 };
 
 }  // namespace

@@ -32,18 +32,18 @@ void KernelPart::on_change(const netlink::KernelChanges& changes) {
   }
 }
 
-std::set<IpAddress> KernelPart::vip_addresses() const {
+std::set<IpAddress> KernelPart::dataplane_addresses() const {
   std::set<IpAddress> addresses;
-  for (const VipSettings& vip : all_vips(configuration_)) {
-    addresses.insert(vip.address);
+  for (const HeldAddress& held : held_addresses(configuration_)) {
+    addresses.insert(held.address);
   }
   return addresses;
 }
 
 void KernelPart::update_ports() {
-  const std::set<IpAddress> vips = vip_addresses();
+  const std::set<IpAddress> held = dataplane_addresses();
   for (const ballast::api::PortInfo& port : link_.hello()->ports()) {
-    link_.update(port_resource(port.name(), port.kernel_interface(), mirror_->state(), vips));
+    link_.update(port_resource(port.name(), port.kernel_interface(), mirror_->state(), held));
   }
 }
 
@@ -124,12 +124,12 @@ void KernelPart::update_neighbors(const std::set<netlink::NextHop>& changed) {
   }
 }
 
-// Of the IPv6 VIPs, on every twin that is there.
+// Of the IPv6 addresses that the dataplane answers for, on every twin that is there.
 void KernelPart::join_groups() {
   std::set<IpAddress> groups;
-  for (const VipSettings& vip : all_vips(configuration_)) {
-    if (vip.address.is_v6()) {
-      groups.insert(solicited_node_group(vip.address));
+  for (const HeldAddress& held : held_addresses(configuration_)) {
+    if (held.address.is_v6()) {
+      groups.insert(solicited_node_group(held.address));
     }
   }
   std::set<int> links;

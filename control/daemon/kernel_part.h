@@ -83,7 +83,7 @@ class KernelPart {
   void follow_next_hops();
   void set_interfaces();
   void join_groups();
-  [[nodiscard]] std::set<IpAddress> vip_addresses() const;
+  [[nodiscard]] std::set<IpAddress> dataplane_addresses() const;
   [[nodiscard]] bool is_wanted(const netlink::NextHop& next_hop) const;
 
   const Configuration& configuration_;

@@ -61,12 +61,58 @@ void fill_server(const ServerSettings& settings, const ServerCondition& conditio
   server.set_override(condition.override_by_hand);
 }
 
-Resource vip_resource(const VipSettings& settings, const VipLeases& leases) {
+ballast::api::Encapsulation to_api(Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case Encapsulation::kIpip:
+      return ballast::api::IPIP;
+    case Encapsulation::kGre:
+      return ballast::api::GRE;
+    case Encapsulation::kGue:
+      return ballast::api::GUE;
+  }
+  return ballast::api::IPIP;
+}
+
+ballast::api::AddressUse to_api(AddressUse use) {
+  switch (use) {
+    case AddressUse::kServices:
+      return ballast::api::SERVICES;
+    case AddressUse::kGateway:
+      return ballast::api::GATEWAY;
+    case AddressUse::kLocal:
+      return ballast::api::LOCAL;
+  }
+  return ballast::api::SERVICES;
+}
+
+void fill_mode(const ServiceSettings& settings, ballast::api::Service& service) {
+  service.set_mode(to_api(settings.mode));
+  for (const IpAddress& address : settings.local_addresses) {
+    service.add_local_addresses(address.to_string());
+  }
+  if (settings.mode == Mode::kTunnel) {
+    ballast::api::Tunnel& tunnel = *service.mutable_tunnel();
+    tunnel.set_encapsulation(to_api(settings.tunnel.encapsulation));
+    for (const Prefix& source : settings.tunnel.sources) {
+      tunnel.add_sources(source.to_string());
+    }
+    if (settings.tunnel.encapsulation == Encapsulation::kGue) {
+      tunnel.set_gue_port(settings.tunnel.gue_port);
+      tunnel.set_no_udp_checksum(!settings.tunnel.gue_checksum);
+    }
+  }
+  service.set_mss(settings.mss);
+  service.set_mss_auto(settings.mss_auto);
+  service.set_one_packet(settings.one_packet);
+}
+
+Resource vip_resource(const HeldAddress& held, const VipLeases& leases) {
   Resource resource;
   ballast::api::Vip& vip = *resource.mutable_vip();
-  vip.set_address(settings.address.to_string());
-  vip.set_ignore_ping(!settings.ping);
-  if (const auto lease = leases.find(settings.address); lease != leases.end()) {
+  vip.set_address(held.address.to_string());
+  vip.set_ignore_ping(!held.ping);
+  vip.set_use(to_api(held.use));
+  if (const auto lease = leases.find(held.address); lease != leases.end()) {
     vip.set_lease_slot(static_cast<uint32_t>(lease->second.slot));
     if (!lease->second.virtual_mac.is_zero()) {
       vip.set_virtual_mac(lease->second.virtual_mac.to_string());
@@ -182,7 +228,7 @@ Resource service_resource(const ServiceSettings& settings, const ServerCondition
     listener.set_address(each.address.to_string());
     listener.set_port(each.port);
   }
-  service.set_mode(to_api(settings.mode));
+  fill_mode(settings, service);
   service.set_scheduler(settings.scheduler);
   service.set_on_no_server(to_api(settings.on_no_server));
   service.set_on_server_down(to_api(settings.on_server_down));
@@ -209,11 +255,14 @@ Resources configured_resources(const Configuration& configuration,
   for (const ServiceSettings& service : configuration.services) {
     add(service_resource(service, conditions));
   }
-  for (const VipSettings& vip : all_vips(configuration)) {
-    add(vip_resource(vip, leases));
+  for (const HeldAddress& held : held_addresses(configuration)) {
+    add(vip_resource(held, leases));
   }
   Resource settings;
   settings.mutable_settings()->set_on_no_service(to_api(configuration.daemon.on_no_service));
+  for (const Prefix& network : configuration.nat.routed_networks) {
+    settings.mutable_settings()->add_routed_networks(network.to_string());
+  }
   add(std::move(settings));
   return resources;
 }
@@ -253,13 +302,13 @@ Resource neighbor_resource(const netlink::NextHop& next_hop,
 }
 
 Resource port_resource(const std::string& name, const std::string& kernel_interface,
-                       const netlink::KernelState& kernel, const std::set<IpAddress>& vips) {
+                       const netlink::KernelState& kernel, const std::set<IpAddress>& held) {
   Resource resource;
   ballast::api::Port& port = *resource.mutable_port();
   port.set_name(name);
   std::set<std::string> addresses;  // one address may stand there with several prefix lengths
   for (const netlink::InterfaceAddress& each : netlink::addresses_of(kernel, {name})) {
-    if (vips.count(each.address) == 0) {
+    if (held.count(each.address) == 0) {
       addresses.insert(each.address.to_string());
     }
   }

@@ -31,7 +31,8 @@ ballast::api::ResourceKey removal_of(const ballast::api::Resource& resource);
 ballast::api::Resource service_resource(const ServiceSettings& settings,
                                         const ServerConditions& conditions);
 
-// Services, VIPs and settings: all that follows from the configuration.
+// Services, the addresses that the dataplane answers for, and settings: all that follows from the
+// configuration.
 Resources configured_resources(const Configuration& configuration,
                                const ServerConditions& conditions, const VipLeases& leases);
 
@@ -40,10 +41,10 @@ ballast::api::Resource route_resource(const Prefix& prefix,
 ballast::api::Resource neighbor_resource(const netlink::NextHop& next_hop,
                                          const netlink::RememberedNeighbor& remembered);
 // `kernel_interface` is what the port sits on, empty when the dataplane asks its device itself. An
-// address that is a VIP is the dataplane's, whoever put it on the interface: it is left out.
+// address that is `held` is the dataplane's, whoever put it on the interface: it is left out.
 ballast::api::Resource port_resource(const std::string& name, const std::string& kernel_interface,
                                      const netlink::KernelState& kernel,
-                                     const std::set<IpAddress>& vips);
+                                     const std::set<IpAddress>& held);
 
 // The neighbours that a dataplane knows, with their MACs.
 std::map<netlink::NextHop, MacAddress> neighbors_in(const ballast::api::State& state);

@@ -24,12 +24,13 @@ vrrp::RouterSettings router_settings(const VrrpSettings& instance, const vrrp::R
   return router;
 }
 
-std::set<IpAddress> vips_of(const Configuration& configuration) {
-  std::set<IpAddress> vips;
-  for (const VipSettings& vip : all_vips(configuration)) {
-    vips.insert(vip.address);
+// Those are the dataplane's, whoever put them on an interface.
+std::set<IpAddress> dataplane_addresses(const Configuration& configuration) {
+  std::set<IpAddress> addresses;
+  for (const HeldAddress& held : held_addresses(configuration)) {
+    addresses.insert(held.address);
   }
-  return vips;
+  return addresses;
 }
 
 // The configured addresses of an interface, in the order of the file.
@@ -108,7 +109,7 @@ std::optional<vrrp::GroupSettings> group_settings(const VrrpGroup& group,
 
 std::vector<vrrp::InterfaceFacts> interface_facts(const Configuration& configuration,
                                                   const netlink::KernelState& kernel) {
-  const std::set<IpAddress> vips = vips_of(configuration);
+  const std::set<IpAddress> held = dataplane_addresses(configuration);
   std::vector<vrrp::InterfaceFacts> facts;
   std::set<std::string> seen;
   for (const VrrpSettings& instance : configuration.vrrp) {
@@ -120,7 +121,7 @@ std::vector<vrrp::InterfaceFacts> interface_facts(const Configuration& configura
     fact.interface = vrrp::InterfaceIndex{static_cast<uint32_t>(link->index)};
     std::set<IpAddress> own;
     for (const auto& [key, address] : kernel.addresses) {
-      if (key.link == link->index && !vips.contains(key.address)) {
+      if (key.link == link->index && !held.contains(key.address)) {
         own.insert(key.address);
       }
     }

@@ -40,6 +40,12 @@ class Generator {
     result.daemon.log_level = coin() ? LogLevel::kInfo : LogLevel::kDebug;
     result.daemon.script_user = coin() ? "nobody" : "checks";
     result.daemon.on_no_service = coin() ? Refuse::kAnswer : Refuse::kDrop;
+    if (coin()) {
+      result.nat.gateways.push_back(IpAddress::v4({10, 0, 0, 1}));
+    }
+    if (coin()) {
+      result.nat.routed_networks.push_back(Prefix::containing(IpAddress::v4({10, 0, 0, 0}), 24));
+    }
     for (const char* name : {"wan", "lan"}) {
       if (coin()) {
         result.interfaces.push_back(interface(name));
@@ -120,7 +126,26 @@ class Generator {
       }
     }
     std::shuffle(result.servers.begin(), result.servers.end(), random_);
+    set_mode(result);
     return result;
+  }
+
+  void set_mode(ServiceSettings& service) {
+    service.mode = coin() ? Mode::kFullNat : Mode::kTunnel;
+    for (uint8_t i = 0; i < 4; ++i) {
+      if (coin()) {
+        service.local_addresses.push_back(IpAddress::v4({10, 0, 1, i}));
+      }
+    }
+    service.tunnel.encapsulation = coin() ? Encapsulation::kGre : Encapsulation::kGue;
+    service.tunnel.gue_checksum = coin();
+    service.tunnel.gue_port = static_cast<uint16_t>(6080 + below(2));
+    if (coin()) {
+      service.tunnel.sources.push_back(
+          Prefix::containing(IpAddress::v4({10, 9, 0, 0}), static_cast<uint8_t>(24 + below(2))));
+    }
+    service.mss = static_cast<uint16_t>(1440 + below(2));
+    service.one_packet = coin();
   }
 
   std::mt19937 random_;
@@ -255,14 +280,15 @@ TEST(Facts, PrintTheWholeConfiguration) {
   EXPECT_THAT(text, testing::HasSubstr("service \"web\": server 10.0.0.12: weight 1\n"));
 }
 
-TEST(AllVips, AreThoseThatAreNamedAndThoseThatServicesListenOn) {
+TEST(HeldAddresses, AreThoseThatAreNamedAndThoseThatServicesListenOn) {
   const auto vips =
-      all_vips(load("[[vip]]\naddress = '192.0.2.9'\n[[vip]]\n"
-                    "address = '192.0.2.10'\nping = false\n" +
-                    std::string(kAfter)));
-  EXPECT_THAT(vips, ElementsAre(VipSettings{IpAddress::v4({192, 0, 2, 9}), true},
-                                VipSettings{IpAddress::v4({192, 0, 2, 10}), false},
-                                VipSettings{IpAddress::v4({192, 0, 2, 11}), true}));
+      held_addresses(load("[[vip]]\naddress = '192.0.2.9'\n[[vip]]\n"
+                          "address = '192.0.2.10'\nping = false\n" +
+                          std::string(kAfter)));
+  EXPECT_THAT(
+      vips, ElementsAre(HeldAddress{IpAddress::v4({192, 0, 2, 9}), AddressUse::kServices, true},
+                        HeldAddress{IpAddress::v4({192, 0, 2, 10}), AddressUse::kServices, false},
+                        HeldAddress{IpAddress::v4({192, 0, 2, 11}), AddressUse::kServices, true}));
 }
 
 }  // namespace

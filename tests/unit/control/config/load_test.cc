@@ -140,15 +140,21 @@ TEST(LoadConfiguration, ReportsEveryMistakeOnceInTheOrderOfTheFile) {
 }
 
 TEST(LoadConfiguration, RefusesModesAndSchedulersThatTheDataplaneHasNot) {
-  EXPECT_THAT(errors_of(service_with({{"mode", "'nat'"}})),
+  const auto refused = [](const std::string& mode, const Capabilities& capabilities) {
+    const auto loaded = parse_configuration(service_with({{"mode", mode}}), "b.toml", capabilities);
+    return loaded ? LoadErrors{} : loaded.error();
+  };
+  EXPECT_THAT(refused("'nat'", {{"dr", "tun"}, {"wrr"}, {}}),
               ElementsAre(R"(b.toml:5:8: service "web": mode "nat" is not supported by this )"
-                          "version (dr)"));
+                          "dataplane (dr, tun): it takes nat = true in [connections] of "
+                          "dataplane.toml"));
+  EXPECT_THAT(refused("'tun'", {{"dr"}, {"wrr"}, {}}),
+              ElementsAre(R"(b.toml:5:8: service "web": mode "tun" is not supported by this )"
+                          "dataplane (dr)"));
   EXPECT_THAT(errors_of(service_with({{"mode", "'NAT'"}})),
               ElementsAre(HasSubstr(R"(mode "NAT" is not one of dr, nat, fullnat, tun)")));
   EXPECT_THAT(errors_of(service_with({{"scheduler", "'wlc'"}})),
               ElementsAre(HasSubstr(R"(scheduler "wlc" is not one of rr, wrr)")));
-  EXPECT_THAT(errors_of(service_with({{"local_addresses", "['10.0.0.200']"}})),
-              ElementsAre(HasSubstr("local_addresses is for mode \"fullnat\"")));
   const auto loaded =
       parse_configuration(service_with({{"scheduler", "'mh'"}}), "b.toml", {{"dr"}, {"mh"}, {}});
   ASSERT_TRUE(loaded);

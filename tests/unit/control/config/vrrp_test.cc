@@ -145,7 +145,7 @@ TEST(VrrpConfiguration, FillsInDefaults) {
 TEST(VrrpConfiguration, MakesItsAddressesVips) {
   const auto loaded = accept(vrrp_with({{"addresses", "['192.0.2.10', '192.0.2.11']"}}));
   std::vector<IpAddress> vips;
-  for (const VipSettings& vip : all_vips(loaded.configuration)) {
+  for (const HeldAddress& vip : held_addresses(loaded.configuration)) {
     vips.push_back(vip.address);
   }
   EXPECT_EQ(vips, (std::vector{ip("192.0.2.10"), ip("192.0.2.11")}));
@@ -193,7 +193,7 @@ TEST(VrrpConfiguration, SaysOfEachValueWhatWouldBeRight) {
       {{{"version", "4"}}, "version 4 is out of range (2-3)"},
       {{{"addresses", ""}}, "\"addresses\" is missing"},
       {{{"addresses", "[]"}}, "addresses is empty: name at least one"},
-      {{{"addresses", "['192.0.2.10/24']"}}, "is not an IP address"},
+      {{{"addresses", "['192.0.2.10/24']"}}, "write \"192.0.2.10\" for this address alone"},
       {{{"addresses", "['224.0.0.18']"}}, "a VIP cannot be multicast"},
       {{{"addresses", "['192.0.2.10', '192.0.2.10']"}}, "an address moves with one instance only"},
       {{{"addresses", "['2001:db8::10']"}}, "write \"fe80::200:5eff:fe00:233\" before it"},
@@ -293,13 +293,13 @@ TEST(VrrpConfiguration, NeverTakesOneVirtualRouterOrAddressForTwo) {
 TEST(VrrpConfiguration, NeverMovesAnAddressThatIsSomethingElse) {
   const std::string own = "[[interface]]\nname = 'wan'\naddresses = ['192.0.2.10/24']\n";
   EXPECT_THAT(errors_of(own + vrrp_with({})),
-              ElementsAre(HasSubstr("vrrp \"front\": address 192.0.2.10: 192.0.2.10 is the node's "
+              ElementsAre(HasSubstr("vrrp \"front\": address 192.0.2.10: is the node's "
                                     "own address, of interface \"wan\" in line 3")));
   EXPECT_THAT(errors_of(own + vrrp_with({{"addresses", "['192.0.2.9']"},
                                          {"unicast_peers", "['192.0.2.10']"}})),
               ElementsAre(HasSubstr("unicast peer 192.0.2.10 is this node's own address")));
   EXPECT_THAT(errors_of(service_with({}) + vrrp_with({{"addresses", "['10.0.0.11']"}})),
-              ElementsAre(HasSubstr("10.0.0.11 is the address of a server as well")));
+              ElementsAre(HasSubstr("10.0.0.11: is the address of a server as well")));
 }
 
 TEST(VrrpConfiguration, AsksAGroupForOneOpinion) {

@@ -86,6 +86,71 @@ TEST(ConfiguredResources, AreServicesVipsAndSettingsEachUnderItsKey) {
   EXPECT_FALSE(resources.at("vip/192.0.2.10").vip().ignore_ping());
 }
 
+TEST(ServiceResource, SaysHowEachModeReachesItsServers) {
+  ServiceSettings service = web();
+  EXPECT_FALSE(service_resource(service, {}).service().has_tunnel());
+  service.mode = Mode::kFullNat;
+  service.local_addresses = {ip("10.0.0.200"), ip("2001:db8::200")};
+  service.mss = 1440;
+  const ballast::api::Service fullnat = service_resource(service, {}).service();
+  EXPECT_EQ(fullnat.mode(), ballast::api::FULLNAT);
+  EXPECT_THAT(fullnat.local_addresses(), ElementsAre("10.0.0.200", "2001:db8::200"));
+  EXPECT_EQ(fullnat.mss(), 1440U);
+  EXPECT_FALSE(fullnat.mss_auto());
+  EXPECT_FALSE(fullnat.has_tunnel());
+
+  service = web();
+  service.mode = Mode::kTunnel;
+  service.mss_auto = true;
+  service.one_packet = true;
+  service.tunnel.sources = {prefix("10.0.0.200/29")};
+  const ballast::api::Service ipip = service_resource(service, {}).service();
+  EXPECT_EQ(ipip.mode(), ballast::api::TUN);
+  EXPECT_EQ(ipip.tunnel().encapsulation(), ballast::api::IPIP);
+  EXPECT_THAT(ipip.tunnel().sources(), ElementsAre("10.0.0.200/29"));
+  EXPECT_TRUE(ipip.mss_auto());
+  EXPECT_TRUE(ipip.one_packet());
+  service.tunnel.encapsulation = Encapsulation::kGue;
+  service.tunnel.gue_checksum = false;
+  const ballast::api::Service gue = service_resource(service, {}).service();
+  EXPECT_EQ(gue.tunnel().encapsulation(), ballast::api::GUE);
+  EXPECT_EQ(gue.tunnel().gue_port(), 6080U);
+  EXPECT_TRUE(gue.tunnel().no_udp_checksum());
+
+  service = web();
+  service.mode = Mode::kNat;
+  service.servers[0].key.port = 8080;
+  const ballast::api::Service nat = service_resource(service, {}).service();
+  EXPECT_EQ(nat.mode(), ballast::api::NAT);
+  EXPECT_EQ(nat.servers(0).port(), 8080U);
+  EXPECT_EQ(nat.servers(1).port(), 0U);
+}
+
+TEST(ConfiguredResources, SayWhatEachAddressIsForAndUnderWhichLease) {
+  Configuration configuration;
+  configuration.services = {web()};
+  configuration.services[0].mode = Mode::kFullNat;
+  configuration.services[0].local_addresses = {ip("10.0.0.200"), ip("10.0.0.201")};
+  configuration.nat.gateways = {ip("10.0.0.1")};
+  configuration.nat.routed_networks = {prefix("10.0.0.0/24"), prefix("2001:db8::/32")};
+  const MacAddress mac = *MacAddress::parse("00:00:5e:00:01:33");
+  const VipLeases leases{{ip("10.0.0.1"), {3, mac}}, {ip("10.0.0.200"), {3, mac}}};
+  const Resources resources = configured_resources(configuration, {}, leases);
+  const auto vip = [&](const char* address) {
+    return resources.at(std::string("vip/") + address).vip();
+  };
+  EXPECT_EQ(vip("192.0.2.10").use(), ballast::api::SERVICES);
+  EXPECT_EQ(vip("10.0.0.1").use(), ballast::api::GATEWAY);
+  EXPECT_EQ(vip("10.0.0.1").lease_slot(), 3U);
+  EXPECT_EQ(vip("10.0.0.1").virtual_mac(), "00:00:5e:00:01:33");
+  EXPECT_EQ(vip("10.0.0.200").use(), ballast::api::LOCAL);
+  EXPECT_EQ(vip("10.0.0.200").lease_slot(), 3U);
+  EXPECT_EQ(vip("10.0.0.201").use(), ballast::api::LOCAL);
+  EXPECT_EQ(vip("10.0.0.201").lease_slot(), 0U);  // no [[vrrp]] has it: held always
+  EXPECT_THAT(resources.at("settings").settings().routed_networks(),
+              ElementsAre("10.0.0.0/24", "2001:db8::/32"));
+}
+
 TEST(Conditions, SurviveTheWayIntoTheDataplaneAndBack) {
   ServerConditions conditions;
   ServiceSettings service = web();
