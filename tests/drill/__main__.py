@@ -38,16 +38,20 @@ def arguments():
     parser = argparse.ArgumentParser(prog="./dev drill", description=__doc__, epilog="kinds:\n" + listed,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", metavar="FILE", help="write the rows to this file as well")
-    parser.add_argument("--kind", type=kinds, default=list(KINDS.values()), metavar="KIND[,KIND]", help="default: all")
+    parser.add_argument("--kind", type=kinds, metavar="KIND[,KIND]",
+                        help="default: all; those of keepalived, which has no mode, only with dr")
     parser.add_argument("--interval", type=interval, default=100, metavar="100ms", help="between adverts")
-    parser.add_argument("--mode", choices=["dr"], default="dr")
+    parser.add_argument("--mode", choices=["dr", "nat", "fullnat", "tun"], default="dr", help="of the service")
     parser.add_argument("--scheduler", default="mh", help="mh, or one that does not hash, to see what that costs")
     parser.add_argument("--family", choices=FAMILIES, default="both", help="of the VIPs")
     parser.add_argument("--port", choices=["af_xdp", "af_packet"], default="af_xdp", help="the kind of ports")
     parser.add_argument("--repeat", type=int, default=1, help="each kind so often")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of preemption")
     parser.add_argument("--keep-logs", metavar="FOLDER", help="copy logs and captures there, after each row")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.kind is None:
+        options.kind = [kind for kind in KINDS.values() if options.mode == "dr" or not kind.keepalived]
+    return options
 
 
 def hold_drills(options, pair):

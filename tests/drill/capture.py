@@ -31,30 +31,37 @@ class PortsCapture(Capture):
 
 
 class Watch:
-    """`with Watch(pair, nodes, vips) as watch: ...; watch.claims(addresses)`. Times are those of time.monotonic()."""
+    """`with Watch(pair, nodes, vips) as watch: ...; watch.claims(addresses)`. Times are those of time.monotonic().
 
-    def __init__(self, pair, nodes, vips, sides=("wan", "lan")):
-        self.pair, self.nodes, self.vips = pair, nodes, vips
-        self.capture = PortsCapture(pair, [f"{node}-{side}" for node in nodes for side in sides])
-        self.rows = None
+    The nodes are asked for `vips` on the clients' side, for `lan_addresses` on the servers'.
+    """
+
+    def __init__(self, pair, nodes, vips, lan_addresses=()):
+        self.pair, self.nodes = pair, nodes
+        self.asked = {"wan": vips, "lan": lan_addresses}
+        self.capture = PortsCapture(pair, [f"{node}-{side}" for node in nodes for side in self.asked])
+        self.rows, self.askers = None, []
 
     def __enter__(self):
         self.to_monotonic = time.monotonic() - time.time()
         self.capture.__enter__()
-        self.asker = self.pair.spawn("sw", f"ask-{self.capture.file.stem}", "env", f"PYTHONPATH={ROOT}/tests",
-                                     "/usr/bin/python3", "-B", "-m", "drill.ask", ASK_SECONDS,
-                                     *[f"{node}-wan" for node in self.nodes], *self.vips)
+        for side, addresses in self.asked.items():
+            if addresses:
+                self.askers.append(self.pair.spawn(
+                    "sw", f"ask-{side}-{self.capture.file.stem}", "env", f"PYTHONPATH={ROOT}/tests", "/usr/bin/python3",
+                    "-B", "-m", "drill.ask", ASK_SECONDS, *[f"{node}-{side}" for node in self.nodes], *addresses))
         return self
 
     def __exit__(self, *_):
-        self.asker_died = not self.asker.running()
-        self.asker.stop()
+        self.dead_askers = [asker for asker in self.askers if not asker.running()]
+        for asker in self.askers:
+            asker.stop()
         self.capture.__exit__()
 
     def heard(self):
         if self.rows is None:
-            if self.asker_died:
-                raise RuntimeError(f"{self.asker.name} ended: {self.asker.output()}")
+            for asker in self.dead_askers:
+                raise RuntimeError(f"{asker.name} ended: {asker.output()}")
             words = [word for field in FIELDS for word in ("-e", field)]
             lines = run("tshark", "-n", "-r", self.capture.file, "-T", "fields", "-E", "occurrence=f", *words,
                         timeout=300).stdout.splitlines()

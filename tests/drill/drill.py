@@ -27,7 +27,8 @@ def _ballast(pair, kind, settings, scene, repeat, downloads):
     kind.prepare(scene)
     seconds = LEAD + 1 + kind.expected_seconds(scene.rounds)
     nodes = [node.name for node in pair.nodes]
-    with Watch(pair, nodes, settings.vips) as watch, ClientLoad(pair, settings.vips, seconds, downloads) as load:
+    with (Watch(pair, nodes, settings.vips, settings.lan_addresses) as watch,
+          ClientLoad(pair, settings.vips, seconds, downloads) as load):
         load.wait_steady()
         time.sleep(LEAD - 1)
         begin = time.monotonic()

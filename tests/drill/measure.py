@@ -94,13 +94,18 @@ def advert_gap(adverts, begin=0.0):
     return gap
 
 
-def moves(adverts, silence, begin=0.0):
-    """How often a node begins to send adverts, or does so again after `silence`; the most of any family."""
-    last, count = {}, collections.Counter()
+def move_times(adverts, silence, begin=0.0):
+    """When a node begins to send adverts, or does so again after `silence`: in order, for all families."""
+    last, found = {}, []
     for advert in adverts:
         key = (advert.family, advert.node)
         if advert.priority > 0 and advert.time >= begin and advert.time - last.get(key, float("-inf")) > silence:
-            count[advert.family] += 1
+            found.append((advert.time, advert.family))
         # After a release it begins anew.
         last[key] = advert.time if advert.priority > 0 else float("-inf")
-    return max(count.values(), default=0)
+    return found
+
+
+def moves(adverts, silence, begin=0.0):
+    """How often a node begins to send adverts; the most of any family."""
+    return max(collections.Counter(family for _, family in move_times(adverts, silence, begin)).values(), default=0)

@@ -7,8 +7,9 @@
     lb2    ---+--- wan .22 [priority 100] lan .22 -------------+
     rs1..3 ---+  .11 to .13 (answers)       (requests) .11 to .13 --+
 
-Direct routing: a load balancer reaches the servers on br-lan, and they answer the client by their second leg. The
-bridges are the switches: they learn, and nothing else. A cable is cut at the switch's end. The VIPs are 10.9.0.100 and
+A load balancer reaches the servers on br-lan. In DR and TUN they answer the client by their second leg; in NAT through
+10.9.1.254 and fd00:91::254, in FULLNAT to 10.9.1.201, .202 and fd00:91::201, ::202, which move with the VIPs. The bridges
+are the switches: they learn, and nothing else. A cable is cut at the switch's end. The VIPs are 10.9.0.100 and
 fd00:9::100, and the virtual router's link-local address.
 """
 
@@ -21,6 +22,7 @@ import shutil
 import signal
 
 from lab import BIN, VIP4, VIP6, Lab, run, wait_until
+from mode_servers import (GATEWAYS, LOCALS, TWO_WAY, answer_through_gateways, mode_keys, take_off_tunnels, toml_list)
 
 INSTANCE, ROUTER_ID = "front", 51
 LINK_LOCAL = f"fe80::200:5eff:fe00:2{ROUTER_ID:02x}"
@@ -47,8 +49,17 @@ class Settings:
         return [vip for family, vip in ((4, VIP4), (6, VIP6)) if family in self.families]
 
     @property
-    def vrrp_addresses(self):
-        return [address for vip in self.vips for address in ([LINK_LOCAL, vip] if ":" in vip else [vip])]
+    def lan_addresses(self):
+        """What moves on the servers' side."""
+        addresses = {"nat": GATEWAYS, "fullnat": LOCALS}.get(self.mode, ())
+        return [address for address in addresses if (6 if ":" in address else 4) in self.families]
+
+    @property
+    def addresses(self):
+        """All that move together, in the order that VRRP wants."""
+        both = sorted(self.vips + self.lan_addresses, key=lambda address: ":" in address)
+        first_six = next((number for number, address in enumerate(both) if ":" in address), None)
+        return both if first_six is None else [*both[:first_six], LINK_LOCAL, *both[first_six:]]
 
 
 class Node:
@@ -92,10 +103,11 @@ addresses = ["10.9.0.{self.host}/24", "fd00:9::{self.host}/64"]
 name = "lan"
 addresses = ["10.9.1.{self.host}/24", "fd00:91::{self.host}/64"]
 """
+        if self.settings.mode == "nat":
+            text += f"\n[nat]\ngateways = {toml_list(self.settings.lan_addresses)}\n"
         return text + "".join(services) + self.vrrp_toml()
 
     def vrrp_toml(self):
-        addresses = ", ".join(f'"{address}"' for address in self.settings.vrrp_addresses)
         return f"""
 [[vrrp]]
 name = "{INSTANCE}"
@@ -103,7 +115,7 @@ interface = "wan"
 virtual_router_id = {ROUTER_ID}
 priority = {self.priority}
 advert_interval = "{self.settings.interval_ms}ms"
-addresses = [{addresses}]
+addresses = {toml_list(self.settings.addresses)}
 preempt = {str(self.settings.preempt).lower()}
 track = [{{ port = "wan" }}, {{ port = "lan" }}, {{ service = "web" }}]
 """
@@ -215,8 +227,9 @@ class Pair(Lab):
             self._prepare_server(name)
             self.plug(name, "eth1", "br-lan", f"{name}-lan", (f"10.9.1.{number}/24", f"fd00:91::{number}/64"))
             self.plug(name, "eth0", "br-wan", f"{name}-wan", (f"10.9.0.{number}/24", f"fd00:9::{number}/64"))
-            # Requests come by one leg and are answered by the other.
-            self.sysctl(name, net__ipv4__conf__all__rp_filter=0, net__ipv4__conf__eth1__rp_filter=0)
+            # Requests come by one leg; what is said from a VIP leaves by the other, from the server's own address not.
+            take_off_tunnels(self, name, "eth1")
+            answer_through_gateways(self, name, "eth1")
         self.lb1, self.lb2 = Node(self, "lb1", 21, 150), Node(self, "lb2", 22, 100)
         self.nodes = (self.lb1, self.lb2)
         for node in self.nodes:
@@ -233,7 +246,7 @@ class Pair(Lab):
     def load_switch_rules(self, more=()):
         """Answers to ask.py end at the port that they come in by, where captures have seen them: the switch learns
         nothing from them, and the client neither. `between` is for what is lost between two nodes."""
-        ports = [f"{name}-wan" for name in ("lb1", "lb2", *more)]
+        ports = [f"{name}-{side}" for name in ("lb1", "lb2", *more) for side in SIDES]
         asked = "\n".join(f'chain {port.replace("-", "_")} {{ type filter hook ingress device "{port}" priority 0;\n'
                           f"ether daddr {ASKER_MAC} drop;\n}}" for port in ports)
         self.nft(f"table netdev drill\ndelete table netdev drill\ntable netdev drill {{\n{asked}\n}}\n"
@@ -262,7 +275,10 @@ class Pair(Lab):
     def web(self, settings, weights=None):
         listen = [f"tcp/{{v{family}}}:80" for family in settings.families]
         networks = [self.server_networks[(4, 6).index(family)] for family in settings.families]
-        return self.service_toml(listen=listen, networks=networks, scheduler=settings.scheduler, weights=weights)
+        locals_ = settings.lan_addresses if settings.mode == "fullnat" else ()
+        return self.service_toml(listen=listen, networks=networks, scheduler=settings.scheduler, weights=weights,
+                                 mode=settings.mode, server_port=80 if settings.mode in TWO_WAY else None,
+                                 extra=mode_keys(settings.mode, local_addresses=locals_))
 
     def start_servers(self):
         (self.dir / "big").write_bytes(bytes_of_downloads())

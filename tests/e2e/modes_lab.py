@@ -15,19 +15,15 @@ a VIP by its leg on br-wan (DR, TUN), and from its own address through the gatew
 addresses are on its network. Tunnels are taken off by XDP.
 """
 
-import glob
 import re
 import socket
 
 import pytest
 
-from lab import ROOT, VIP4, VIP6, Lab, in_url, inside, run
+from lab import VIP4, VIP6, Lab, in_url, inside
+from mode_servers import (GATEWAYS, LOCALS, MODES, TUNNELS, TWO_WAY, answer_through_gateways, mode_keys, take_off_tunnels,
+                          toml_list)
 
-TUNNELS = ("ipip", "gre", "gue")
-MODES = ("nat", "fullnat", *TUNNELS, "dr")  # as tests name them: a tunnel is mode "tun" with that encapsulation
-TWO_WAY = ("nat", "fullnat")                # replies pass the load balancer, too
-GATEWAYS = ("10.9.1.254", "fd00:91::254")
-LOCALS = ("10.9.1.201", "10.9.1.202", "fd00:91::201", "fd00:91::202")
 NODE = {"wan": ("10.9.0.10/24", "fd00:9::10/64"), "lan": ("10.9.1.10/24", "fd00:91::10/64")}
 CLIENTS = {"client": ("10.9.0.1", "fd00:9::1"), "far": ("10.9.7.1", "fd00:97::1")}
 ROUTER, INNER = ("10.9.0.254", "fd00:9::254"), ("10.9.1.253", "fd00:91::253")
@@ -72,16 +68,6 @@ def with_length(address):
     return f"{address}/{64 if six(address) else 24}"
 
 
-def mode_keys(mode, *more, local_addresses=LOCALS):
-    """Further lines of a [[service]] of this mode."""
-    lines = list(more)
-    if mode == "fullnat":
-        lines.append("local_addresses = [" + ", ".join(f'"{address}"' for address in local_addresses) + "]")
-    if mode in TUNNELS:
-        lines.append(f'encapsulation = "{mode}"')
-    return "\n".join(lines)
-
-
 class ModesLab(Lab):
     server_networks = ("10.9.1.", "fd00:91::")
     http_ports = (80, 81, 8080, *(shared_port(mode) for mode in MODES))
@@ -106,26 +92,21 @@ class ModesLab(Lab):
             self.plug("lb", interface, bridge, f"v-lb-{interface}")
         self._prepare_lb()
         self._add_routers()
-        program = self._compile_decapsulation()
         for number, name in enumerate(self.server_names, 11):
-            self._add_server(name, number, program)
+            self._add_server(name, number)
 
-    def _add_server(self, name, number, program):
+    def _add_server(self, name, number):
         self.plug(name, "eth1", self.lan, f"v-{name}-lan", (f"10.9.1.{number}/24", f"fd00:91::{number}/64"))
         self.plug(name, "eth0", "br-wan", f"v-{name}-wan", (f"10.9.0.{number}/24", f"fd00:9::{number}/64"))
         self._prepare_server(name)
-        self.sysctl(name, **{f"net__ipv4__conf__{which}__rp_filter": 0 for which in ("all", "eth0", "eth1")})
         for mode in ("dr", *TUNNELS):
             self.add_vip_to_server(name, *vips(mode))
-        self.ip(name, "link", "set", "dev", "eth1", "xdp", "obj", program, "sec", "xdp")
-        # From a VIP by the leg to the clients, as everything else; from its own address through the load balancer.
-        for family, router, gateway, inner in zip((4, 6), ROUTER, GATEWAYS, INNER):
+        take_off_tunnels(self, name, "eth1")
+        # From a VIP by the leg to the clients; from its own address through the load balancer.
+        answer_through_gateways(self, name, "eth1")
+        for family, router, behind, inner in zip((4, 6), ROUTER, ("10.9.2.0/24", "fd00:92::/64"), INNER):
             self.ip(name, f"-{family}", "route", "add", "default", "via", router)
-            own, behind = (("10.9.1.0/24", "10.9.2.0/24") if family == 4 else ("fd00:91::/64", "fd00:92::/64"))
-            self.ip(name, f"-{family}", "rule", "add", "from", own, "lookup", 100)
-            for to, *way in ((own, "dev", "eth1"), (behind, "via", inner, "dev", "eth1"),
-                             ("default", "via", gateway, "dev", "eth1")):
-                self.ip(name, f"-{family}", "route", "add", to, *way, "table", 100)
+            self.ip(name, f"-{family}", "route", "add", behind, "via", inner, "dev", "eth1", "table", 100)
 
     def _add_routers(self):
         self.plug("router", "eth0", "br-wan", "v-router", [with_length(each) for each in ROUTER])
@@ -159,12 +140,6 @@ class ModesLab(Lab):
             self.ip(name, "link", "set", interface, "up")
         for family, network, mss in zip((4, 6), networks, (1460, 1440)):
             self.ip(host, f"-{family}", "route", "add", "default", "via", f"{network}254", "advmss", mss)
-
-    def _compile_decapsulation(self):
-        program = self.dir / "decapsulate.o"
-        run("clang-14", "-O2", "-Wall", "-target", "bpf", *[f"-I{folder}" for folder in glob.glob("/usr/include/*-linux-gnu")],
-            "-c", ROOT / "tests" / "e2e" / "decapsulate.bpf.c", "-o", program)
-        return program
 
     # --- the load balancer
     def mode_service(self, mode, name=None, listen=None, *, more=(), local_addresses=LOCALS, **keys):
@@ -203,11 +178,11 @@ control_socket = "{self.socket}"
 {daemon}
 
 [nat]
-gateways = [{", ".join(f'"{each}"' for each in GATEWAYS)}]
+gateways = {toml_list(GATEWAYS)}
 """ + "\n".join(nat) + "\n"
         for name, (addresses, ways) in interfaces.items():
-            text += (f'\n[[interface]]\nname = "{name}"\naddresses = [' + ", ".join(f'"{each}"' for each in addresses)
-                     + "]\nroutes = [" + ", ".join(f'{{ to = "{to}", via = "{via}" }}' for to, via in ways) + "]\n")
+            routes = ", ".join(f'{{ to = "{to}", via = "{via}" }}' for to, via in ways)
+            text += f'\n[[interface]]\nname = "{name}"\naddresses = {toml_list(addresses)}\nroutes = [{routes}]\n'
         path = self.dir / "ballast.toml"
         path.write_text(text + "".join(services or self.all_services()))
         return path

@@ -23,6 +23,8 @@ from drill.network import Pair, Settings  # noqa: E402
 
 EVERYDAY = ("planned_failover", "kill_dataplane", "freeze_ballastd", "preemption")
 REST = [name for name in KINDS if name not in EVERYDAY]
+OTHER_MODES = ("nat", "fullnat", "tun")
+OF_MODES = ("planned_failover", "link_down_servers", "freeze_both", "partition", "preemption", "reload")
 # How fast it is belongs to ./dev drill, on a machine with nothing else to do; also whether a busy one keeps its time.
 LENIENT = {"outage_ms": 2000}
 NOT_HERE = {"busy": ("moves",)}
@@ -41,9 +43,9 @@ def pair(request):
         assert not faults, faults
 
 
-def hold(pair, name, request):
+def hold(pair, name, request, mode="dr"):
     kind = KINDS[name]
-    settings = Settings(port=request.config.option.port, preempt=kind.preempt)
+    settings = Settings(port=request.config.option.port, preempt=kind.preempt, mode=mode)
     if kind.interval_ms:
         settings = dataclasses.replace(settings, interval_ms=kind.interval_ms)
     row = run_kind(pair, kind, settings, rounds=2, short=True)
@@ -63,6 +65,17 @@ def test_everyday(pair, name, request):
 @pytest.mark.parametrize("name", REST)
 def test_rest(pair, name, request):
     hold(pair, name, request)
+
+
+@pytest.mark.parametrize("mode", OTHER_MODES)
+def test_everyday_of_mode(pair, mode, request):
+    hold(pair, "kill_dataplane", request, mode)
+
+
+@pytest.mark.parametrize("mode", OTHER_MODES)
+@pytest.mark.parametrize("name", OF_MODES)
+def test_rest_of_mode(pair, name, mode, request):
+    hold(pair, name, request, mode)
 
 
 # ---- the network
@@ -194,6 +207,17 @@ def test_judging_an_unplanned_move(name):
     assert verdict(broken=1, scheduler="rr") == []
     assert verdict(outage_ms=2400, interval_ms=1000) == []
     assert verdict(error="it did not begin") == [f"{name}: it did not begin"]
+
+
+def test_judging_moves_in_fullnat_where_connections_end_and_new_ones_must_not():
+    kind = KINDS["planned_failover"]
+    row = {**GOOD, "mode": "fullnat", "failed_later": 0}
+    limits = report.limits_for(kind, row)
+    assert report.judge({**row, "failed": 3, "broken": 24}, limits) == []
+    assert len(report.judge({**row, "failed_later": 1}, limits)) == 1
+    assert len(report.judge({**row, "two_owners_ms": 1}, limits)) == 1
+    still = KINDS["reload"]
+    assert len(report.judge({**row, "failed": 3, "broken": 24}, report.limits_for(still, row))) == 2
 
 
 def test_judging_planned_moves():
