@@ -194,6 +194,19 @@ RouteTable RouteTable::without(const Prefix& prefix) const {
   return result;
 }
 
+const Route* RouteTable::at(const Prefix& prefix) const {
+  const bool is_v4 = prefix.address.is_v4();
+  const Bits bits = bits_of(prefix.address);
+  const Node* node = (is_v4 ? ipv4_ : ipv6_).get();
+  while (node != nullptr && node->length < prefix.length &&
+         common_bits(bits, node->bits) >= node->length) {
+    node = node->children[bit_at(bits, node->length)].get();
+  }
+  const bool same = node != nullptr && node->length == prefix.length &&
+                    common_bits(bits, node->bits) >= prefix.length;
+  return same ? node->route.get() : nullptr;
+}
+
 const Route* RouteTable::find(const IpAddress& destination) const {
   const bool is_v4 = destination.is_v4();
   const unsigned width = is_v4 ? 32 : 128;

@@ -46,6 +46,8 @@ class RouteTable {
   // The table without the route of this prefix; an equal table when there is none.
   [[nodiscard]] RouteTable without(const Prefix& prefix) const;
 
+  // The route of this very prefix, null when there is none.
+  [[nodiscard]] const Route* at(const Prefix& prefix) const;
   // The most specific route that contains the address, null when none does. Valid as long as this
   // table or a copy lives.
   [[nodiscard]] const Route* find(const IpAddress& destination) const;

@@ -26,6 +26,9 @@ AddressTable::AddressTable(std::span<const LocalAddress> addresses)
     assert(find(local.address) == &local);  // no address is given twice
   }
   for (const LocalAddress& local : addresses_) {
+    if (local.role == AddressRole::kGateway) {
+      gateways_.push_back(local);
+    }
     if (local.role != AddressRole::kNode && local.address.is_v6()) {
       solicited_nodes_.push_back(last_24_bits(local.address));
     }

@@ -28,10 +28,14 @@ struct LocalAddress {
   bool answer_ping = true;
   MacAddress virtual_mac;  // what ARP and ND are answered with; zero: the receiving port's own
   // --- kVip
-  bool translates = false;  // a service here is NAT or FULLNAT: packets need their Translation
+  // A service here is NAT or FULLNAT, or was and may have connections left: packets need their
+  // Translation.
+  bool translates = false;
   bool steers_by_client = false;  // a service here is NAT: its listener says who owns a flow
   // --- kNode
   PortIndex port{};  // the twin that carries it
+
+  friend bool operator==(const LocalAddress&, const LocalAddress&) = default;
 };
 
 // Open addressing over a power of two slots; immutable once built. Lookups touch one or two cache
@@ -47,11 +51,16 @@ class AddressTable {
   // All, in the order given: for announcements and for the solicited-node groups they are in.
   [[nodiscard]] std::span<const LocalAddress> all() const { return addresses_; }
 
-  // Whether `group` is the solicited-node multicast address (RFC 4291 section 2.7.1) of a VIP.
+  // Those that servers route through.
+  [[nodiscard]] std::span<const LocalAddress> gateways() const { return gateways_; }
+
+  // Whether `group` is the solicited-node multicast address (RFC 4291 section 2.7.1) of one
+  // that the dataplane answers for.
   [[nodiscard]] bool is_solicited_node_of_vip(const IpAddress& group) const;
 
  private:
   std::vector<LocalAddress> addresses_;
+  std::vector<LocalAddress> gateways_;
   std::vector<uint32_t> slots_;            // subscript into addresses_ plus one; 0 is empty
   std::vector<uint32_t> solicited_nodes_;  // last 24 bits of the IPv6 VIPs, sorted
 };

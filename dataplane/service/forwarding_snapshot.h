@@ -31,8 +31,8 @@ struct PortState {
   bool up = false;
   // The node's own addresses on the twin, of each family: what ICMP errors and tunnels come from.
   // Zero: there is none.
-  IpAddress ipv4;
-  IpAddress ipv6;
+  IpAddress ipv4{};
+  IpAddress ipv6{};
 
   [[nodiscard]] const IpAddress& address(Family family) const {
     return family == Family::kIpv4 ? ipv4 : ipv6;
@@ -44,8 +44,9 @@ struct ForwardingSnapshot {
   std::shared_ptr<const AddressTable> addresses;  // VIPs and the node's own addresses
   std::shared_ptr<const ServiceTable> listeners;  // (protocol, VIP, port) -> service
   std::vector<std::shared_ptr<const VirtualService>> services;
-  std::vector<RealServer> servers;                           // by ServerIndex
-  std::vector<std::shared_ptr<const ServerTunnel>> tunnels;  // by ServerIndex; null but for TUN
+  std::vector<RealServer> servers;  // by ServerIndex
+  // What RealServer::tunnel points to: by ServerIndex, null but for TUN, and as long as that takes.
+  std::vector<std::shared_ptr<const ServerTunnel>> tunnels;
   // FULLNAT: by LocalAddressIndex; an address keeps its index for good.
   std::shared_ptr<const std::vector<IpAddress>> local_addresses;
   std::shared_ptr<const ReplySources> reply_sources;  // NAT's servers
@@ -56,7 +57,7 @@ struct ForwardingSnapshot {
   uint32_t hop_generation = 1;
   std::vector<PortState> ports;  // by PortIndex
   // What is from or to these networks, and no connection's, is passed on to the kernel, as a router
-  // would take it: sorted.
+  // would take it: sorted, none inside another.
   std::vector<Prefix> routed_networks;
   size_t lease_slots = 1;  // slots of the lease page that VIPs refer to: 0..n-1
   RefuseAction on_no_service = RefuseAction::kAnswer;

@@ -54,12 +54,13 @@ struct VirtualService {
   bool sloppy_tcp = false;  // a connection may begin with any segment, not with SYN alone
   bool one_packet = false;  // UDP: every datagram is scheduled by itself
   Timeouts timeouts;
-  Pool ipv4;  // for clients of that family; in TUN, servers of both families are in both
+  Pool ipv4;  // for clients of that family; in TUN, servers of both families are in both, under one
+              // scheduler
   Pool ipv6;
   // FULLNAT: what stands in the clients' place.
   std::vector<LocalAddressIndex> local_ipv4;
   std::vector<LocalAddressIndex> local_ipv6;
-  std::vector<Listener> listeners;
+  std::vector<Listener> listeners;  // of a service that is removed: where it listened last
 
   [[nodiscard]] const Pool& pool(Family family) const {
     return family == Family::kIpv4 ? ipv4 : ipv6;

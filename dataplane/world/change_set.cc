@@ -35,8 +35,6 @@ void settle(const std::map<Key, Value>& base, bool full, Changes<Key, Value>& ch
   });
 }
 
-// Routes live in the table only, which has no lookup by prefix: an equal one is seen where the
-// longest match of its own address is the route itself, and taken for a change otherwise.
 void settle_routes(const RouteTable& base, bool full, Changes<Prefix, Route>& changes) {
   if (full) {
     for (Route& route : base.all()) {
@@ -48,11 +46,11 @@ void settle_routes(const RouteTable& base, bool full, Changes<Prefix, Route>& ch
     return;
   }
   std::erase_if(changes, [&base](const auto& change) {
-    const Route* match = base.find(change.first.address);
+    const Route* present = base.at(change.first);
     if (!change.second.has_value()) {
-      return match == nullptr;
+      return present == nullptr;
     }
-    return match != nullptr && *match == *change.second;
+    return present != nullptr && *present == *change.second;
   });
 }
 
@@ -80,8 +78,11 @@ class Reader {
         if (const auto vip = validate_vip(resource.vip(), refusals_)) {
           put(changes.vips, vip->address, *vip, "vip " + vip->address.to_string());
         } else if (const auto address = IpAddress::parse(resource.vip().address())) {
-          // Refused anyway: services that listen on it need no refusal of their own.
-          changes.vips.try_emplace(*address, VipSpecification{*address, {}, {}, false});
+          // Refused anyway: services that use it need no refusal of their own.
+          const auto role = to_address_role(resource.vip().use());
+          changes.vips.try_emplace(
+              *address,
+              VipSpecification{*address, {}, {}, false, role.value_or(AddressRole::kVip)});
         }
         break;
       case api::Resource::kRoute:

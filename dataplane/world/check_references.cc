@@ -1,11 +1,17 @@
 #include "dataplane/world/check_references.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 namespace ballast {
 namespace {
+
+const VipSpecification* resulting_vip(const DesiredState& base, const ChangeSet& changes,
+                                      const IpAddress& address) {
+  return resulting(base.vips(), changes.vips, address);
+}
 
 // Every listener of a changed service is on a VIP, and nobody else's.
 void check_listeners(const DesiredState& base, const ChangeSet& changes, RefusalList& refusals) {
@@ -16,10 +22,16 @@ void check_listeners(const DesiredState& base, const ChangeSet& changes, Refusal
     }
     for (const Listener& listener : (*service)->listeners) {
       const std::string who = fmt::format("listener {}", describe(listener));
-      if (resulting(base.vips(), changes.vips, listener.vip) == nullptr) {
+      const VipSpecification* vip = resulting_vip(base, changes, listener.vip);
+      if (vip == nullptr) {
         refusals.add(describe_service(name),
                      fmt::format("{}: address is not a VIP of this state: add vip {}", who,
                                  listener.vip.to_string()));
+      } else if (vip->role != AddressRole::kVip) {
+        refusals.add(describe_service(name),
+                     fmt::format("{}: vip {} has use {}: services listen on addresses with use "
+                                 "SERVICES only",
+                                 who, listener.vip.to_string(), describe(vip->role)));
       }
       const auto [other, free] = taken.emplace(listener, name);
       const auto present = base.listeners().find(listener);
@@ -34,21 +46,84 @@ void check_listeners(const DesiredState& base, const ChangeSet& changes, Refusal
   }
 }
 
-// No service that stays as it is loses its VIP.
-void check_removed_vips(const DesiredState& base, const ChangeSet& changes, RefusalList& refusals) {
-  for (const auto& [address, vip] : changes.vips) {
-    if (vip) {
+// Every local address of a changed service is one of this state.
+void check_local_addresses(const DesiredState& base, const ChangeSet& changes,
+                           RefusalList& refusals) {
+  for (const auto& [name, service] : changes.services) {
+    if (!service) {
       continue;
     }
-    auto listener = base.listeners().lower_bound({address, Big16{}, IpProtocol{}});
-    for (; listener != base.listeners().end() && listener->first.vip == address; ++listener) {
-      if (!changes.services.contains(listener->second)) {
-        refusals.add("vip " + address.to_string(),
-                     fmt::format("{} listens on {}: remove the listener first",
-                                 describe_service(listener->second), describe(listener->first)));
+    for (const IpAddress& address : (*service)->local_addresses) {
+      const VipSpecification* vip = resulting_vip(base, changes, address);
+      const std::string text = address.to_string();
+      if (vip == nullptr) {
+        refusals.add(describe_service(name),
+                     fmt::format("local address {} is not an address of this state: add vip {} "
+                                 "with use LOCAL",
+                                 text, text));
+      } else if (vip->role != AddressRole::kLocal) {
+        refusals.add(describe_service(name),
+                     fmt::format("local address {}: vip {} has use {}: local addresses need use "
+                                 "LOCAL",
+                                 text, text, describe(vip->role)));
       }
     }
   }
+}
+
+// What becomes of an address that services depended on in its former use.
+std::string fate_of(const std::optional<VipSpecification>& vip) {
+  return vip ? fmt::format(" before its use becomes {}", describe(vip->role)) : " first";
+}
+
+// No service that stays as it is loses its VIP.
+void check_lost_vip(const DesiredState& base, const ChangeSet& changes, const IpAddress& address,
+                    const std::optional<VipSpecification>& vip, RefusalList& refusals) {
+  auto listener = base.listeners().lower_bound({address, Big16{}, IpProtocol{}});
+  for (; listener != base.listeners().end() && listener->first.vip == address; ++listener) {
+    if (!changes.services.contains(listener->second)) {
+      refusals.add(
+          "vip " + address.to_string(),
+          fmt::format("{} listens on {}: remove the listener{}", describe_service(listener->second),
+                      describe(listener->first), fate_of(vip)));
+    }
+  }
+}
+
+// No service that stays as it is loses a local address. `lost` are some of these.
+void check_lost_local_addresses(const DesiredState& base, const ChangeSet& changes,
+                                const std::set<IpAddress>& lost, RefusalList& refusals) {
+  if (lost.empty()) {
+    return;
+  }
+  for (const auto& [name, service] : base.services()) {
+    if (changes.services.contains(name)) {
+      continue;
+    }
+    for (const IpAddress& address : service->local_addresses) {
+      if (lost.contains(address)) {
+        refusals.add("vip " + address.to_string(),
+                     fmt::format("is a local address of {}: remove it there{}",
+                                 describe_service(name), fate_of(changes.vips.at(address))));
+      }
+    }
+  }
+}
+
+void check_lost_uses(const DesiredState& base, const ChangeSet& changes, RefusalList& refusals) {
+  std::set<IpAddress> lost_local;
+  for (const auto& [address, vip] : changes.vips) {
+    const auto former = base.vips().find(address);
+    if (former == base.vips().end() || (vip && vip->role == former->second.role)) {
+      continue;
+    }
+    if (former->second.role == AddressRole::kVip) {
+      check_lost_vip(base, changes, address, vip, refusals);
+    } else if (former->second.role == AddressRole::kLocal) {
+      lost_local.insert(address);
+    }
+  }
+  check_lost_local_addresses(base, changes, lost_local, refusals);
 }
 
 // An address is either the node's, which the kernel answers for, or a VIP, which the dataplane
@@ -101,7 +176,8 @@ void check_references(const DesiredState& base, const ChangeSet& changes,
                              changes.generation, base.generation()));
   }
   check_listeners(base, changes, refusals);
-  check_removed_vips(base, changes, refusals);
+  check_local_addresses(base, changes, refusals);
+  check_lost_uses(base, changes, refusals);
   check_node_addresses(base, changes, port_names, refusals);
 }
 

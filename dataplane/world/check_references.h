@@ -20,6 +20,8 @@ struct WorldLimits {
   uint32_t max_vips = 65536;
   uint32_t max_neighbors = 65536;  // that transactions name; never more than the NeighborTable has
   uint32_t max_routes = 2'000'000;
+  // That services have ever named since the start: each keeps its index.
+  uint32_t max_local_addresses = 65535;
 };
 
 void check_references(const DesiredState& base, const ChangeSet& changes,

@@ -16,6 +16,19 @@ void commit_map(const Changes<Key, Value>& changes, std::map<Key, Value>& into) 
   }
 }
 
+void write(const TunnelSpecification& tunnel, api::Tunnel& out) {
+  out.set_encapsulation(to_api(tunnel.encapsulation));
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    if (const std::optional<Prefix>& source = tunnel.source(family)) {
+      out.add_sources(source->to_string());
+    }
+  }
+  if (tunnel.encapsulation == Encapsulation::kGue) {
+    out.set_gue_port(tunnel.gue_port.to_host());
+    out.set_no_udp_checksum(tunnel.checksum == TunnelChecksum::kNone);
+  }
+}
+
 void write(const ServiceSpecification& service, api::Service& out) {
   out.set_name(service.name);
   for (const Listener& listener : service.listeners) {
@@ -38,6 +51,15 @@ void write(const ServiceSpecification& service, api::Service& out) {
   out.set_on_no_server(to_api(service.on_no_server));
   out.set_on_server_down(to_api(service.on_server_down));
   out.set_sloppy_tcp(service.sloppy_tcp);
+  for (const IpAddress& address : service.local_addresses) {
+    out.add_local_addresses(address.to_string());
+  }
+  if (service.mode == ForwardingMode::kTunnel) {
+    write(service.path.tunnel, *out.mutable_tunnel());
+  }
+  out.set_mss(service.path.mss);
+  out.set_mss_auto(service.path.mss_auto);
+  out.set_one_packet(service.one_packet);
   for (size_t state = 0; state < kConnectionStates; ++state) {
     if (service.timeout_seconds[state] != 0) {
       const std::string name(name_of(static_cast<ConnectionState>(state)));
@@ -53,6 +75,7 @@ void write(const VipSpecification& vip, api::Vip& out) {
     out.set_virtual_mac(vip.virtual_mac.to_string());
   }
   out.set_ignore_ping(vip.ignore_ping);
+  out.set_use(to_api(vip.role));
 }
 
 void write(const Route& route, std::span<const std::string> port_names, api::Route& out) {
@@ -122,8 +145,11 @@ api::State DesiredState::to_api(std::span<const std::string> port_names) const {
   api::State state;
   state.set_generation(generation_);
   if (settings_) {
-    state.add_resources()->mutable_settings()->set_on_no_service(
-        ballast::to_api(settings_->on_no_service));
+    api::Settings& out = *state.add_resources()->mutable_settings();
+    out.set_on_no_service(ballast::to_api(settings_->on_no_service));
+    for (const Prefix& network : settings_->routed_networks) {
+      out.add_routed_networks(network.to_string());
+    }
   }
   for (const auto& [port, specification] : ports_) {
     api::Port& out = *state.add_resources()->mutable_port();

@@ -4,9 +4,9 @@
 
 namespace ballast {
 
-ServerRegistry::Added ServerRegistry::add(ServiceSlot service, const IpAddress& address,
-                                          Big16 port) {
-  const auto [place, is_new] = by_identity_.try_emplace({service, address, port}, kNoServer);
+ServerRegistry::Added ServerRegistry::add(ServiceSlot service, const IpAddress& address, Big16 port,
+                                          ForwardingMode mode) {
+  const auto [place, is_new] = by_identity_.try_emplace({service, address, port, mode}, kNoServer);
   if (!is_new) {
     removed_.erase(place->second);
     entries_[index(place->second)].state = State::kLive;
@@ -19,7 +19,7 @@ ServerRegistry::Added ServerRegistry::add(ServiceSlot service, const IpAddress& 
     place->second = free_.back();
     free_.pop_back();
   }
-  entries_[index(place->second)] = {service, address, port, State::kLive};
+  entries_[index(place->second)] = {service, address, port, mode, State::kLive};
   by_address_.emplace(address, place->second);
   return {place->second, true};
 }
@@ -35,27 +35,28 @@ void ServerRegistry::free(ServerIndex server) {
   Entry& entry = entries_[index(server)];
   assert(entry.state == State::kRemoved);
   removed_.erase(server);
-  by_identity_.erase({entry.service, entry.address, entry.port});
+  by_identity_.erase({entry.service, entry.address, entry.port, entry.mode});
   by_address_.erase({entry.address, server});
   entry = {};
   free_.push_back(server);
 }
 
-ServerIndex ServerRegistry::find(ServiceSlot service, const IpAddress& address, Big16 port) const {
-  const auto found = by_identity_.find({service, address, port});
+ServerIndex ServerRegistry::find(ServiceSlot service, const IpAddress& address, Big16 port,
+                                 ForwardingMode mode) const {
+  const auto found = by_identity_.find({service, address, port, mode});
   return found == by_identity_.end() ? kNoServer : found->second;
 }
 
 void ServerRegistry::visit_service(ServiceSlot service,
                                    const std::function<void(ServerIndex)>& visitor) const {
-  auto place = by_identity_.lower_bound({service, IpAddress{}, Big16{}});
+  auto place = by_identity_.lower_bound({service, IpAddress{}, Big16{}, ForwardingMode{}});
   for (; place != by_identity_.end() && std::get<ServiceSlot>(place->first) == service; ++place) {
     visitor(place->second);
   }
 }
 
 bool ServerRegistry::has_servers(ServiceSlot service) const {
-  const auto place = by_identity_.lower_bound({service, IpAddress{}, Big16{}});
+  const auto place = by_identity_.lower_bound({service, IpAddress{}, Big16{}, ForwardingMode{}});
   return place != by_identity_.end() && std::get<ServiceSlot>(place->first) == service;
 }
 

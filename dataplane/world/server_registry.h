@@ -1,9 +1,10 @@
 // The stable index of every real server.
 //
-// A server is (service, address, port). Its index is given when it is first named and stays while a
-// connection may refer to it: remove() only marks it, add() of the same identity revives it, and
-// free() gives the index back once the caller knows that nobody holds it any more. Index 0 is never
-// used.
+// A server is (service, address, port, mode): in another mode a connection means something else, so
+// a service that changes its mode has other servers. An index is given when it is first named and
+// stays while a connection may refer to it: remove() only marks it, add() of the same identity
+// revives it, and free() gives the index back once the caller knows that nobody holds it any more.
+// Index 0 is never used.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/byte_order.h"
 #include "dataplane/packet/numbers.h"
+#include "dataplane/service/virtual_service.h"
 
 namespace ballast {
 
@@ -30,6 +32,7 @@ class ServerRegistry {
     ServiceSlot service{};
     IpAddress address;
     Big16 port;
+    ForwardingMode mode{};
     State state = State::kFree;
   };
 
@@ -39,12 +42,13 @@ class ServerRegistry {
     ServerIndex server;
     bool is_new;
   };
-  Added add(ServiceSlot service, const IpAddress& address, Big16 port);
+  Added add(ServiceSlot service, const IpAddress& address, Big16 port, ForwardingMode mode);
   void remove(ServerIndex server);  // of a live one
   void free(ServerIndex server);    // of a removed one
 
   // kNoServer when it was never named or is freed.
-  [[nodiscard]] ServerIndex find(ServiceSlot service, const IpAddress& address, Big16 port) const;
+  [[nodiscard]] ServerIndex find(ServiceSlot service, const IpAddress& address, Big16 port,
+                                 ForwardingMode mode) const;
   // Of any index below end().
   [[nodiscard]] const Entry& at(ServerIndex server) const { return entries_[index(server)]; }
   // Every index given is below it.
@@ -53,8 +57,8 @@ class ServerRegistry {
   [[nodiscard]] size_t used() const { return by_identity_.size(); }
   [[nodiscard]] const std::set<ServerIndex>& removed() const { return removed_; }
 
-  // Live and removed ones, in order of address and port. The visitor may remove() but not add() or
-  // free().
+  // Live and removed ones, in order of address, port and mode. The visitor may remove() but not
+  // add() or free().
   void visit_service(ServiceSlot service, const std::function<void(ServerIndex)>& visitor) const;
   [[nodiscard]] bool has_servers(ServiceSlot service) const;
   // Any server with this address; kNoServer when there is none.
@@ -66,7 +70,7 @@ class ServerRegistry {
                        const std::function<void(const IpAddress&)>& visitor) const;
 
  private:
-  using Identity = std::tuple<ServiceSlot, IpAddress, Big16>;
+  using Identity = std::tuple<ServiceSlot, IpAddress, Big16, ForwardingMode>;
 
   std::vector<Entry> entries_ = std::vector<Entry>(1);  // by index
   std::vector<ServerIndex> free_;

@@ -29,7 +29,7 @@ bool same_servers(const std::vector<SchedulableServer>& a,
                   const std::vector<SchedulableServer>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const SchedulableServer& one, const SchedulableServer& other) {
-                      // The index says address and port.
+                      // The index says address, port and mode.
                       return one.server == other.server && one.weight == other.weight;
                     });
 }
@@ -37,7 +37,8 @@ bool same_servers(const std::vector<SchedulableServer>& a,
 bool same_but_for_pools(const VirtualService& a, const VirtualService& b) {
   return a.name == b.name && a.mode == b.mode && a.on_no_server == b.on_no_server &&
          a.on_server_down == b.on_server_down && a.sloppy_tcp == b.sloppy_tcp &&
-         a.timeouts == b.timeouts;
+         a.one_packet == b.one_packet && a.timeouts == b.timeouts && a.local_ipv4 == b.local_ipv4 &&
+         a.local_ipv6 == b.local_ipv6 && a.listeners == b.listeners;
 }
 
 }  // namespace
@@ -72,32 +73,51 @@ std::optional<ServiceSlot> ServiceSlots::find(const std::string& name) const {
 }
 
 void ServiceSlots::build(ServiceSlot slot, const ServiceSpecification& service,
-                         const ServerRegistry& registry) {
+                         const ServerRegistry& registry, LocalAddressIndexes& local_addresses) {
   auto object = std::make_shared<VirtualService>();
   object->name = service.name;
   object->mode = service.mode;
   object->on_no_server = service.on_no_server;
   object->on_server_down = service.on_server_down;
   object->sloppy_tcp = service.sloppy_tcp;
+  object->one_packet = service.one_packet;
+  object->listeners = service.listeners;
+  for (const IpAddress& address : service.local_addresses) {
+    (address.is_v4() ? object->local_ipv4 : object->local_ipv6)
+        .push_back(local_addresses.intern(address));
+  }
   for (size_t state = 0; state < kConnectionStates; ++state) {
     if (service.timeout_seconds[state] != 0) {
       object->timeouts.seconds[state] = service.timeout_seconds[state];
     }
   }
-  PoolSource ipv4{service.scheduler, {}, {}};
-  PoolSource ipv6{service.scheduler, {}, {}};
-  for (const ServerSpecification& server : service.servers) {
-    add_server(server.address.is_v4() ? ipv4 : ipv6, server,
-               registry.find(slot, server.address, server.port));
-  }
+  build_pools(slot, service, registry, *object);
   std::shared_ptr<const VirtualService>& present = objects_[position(slot)];
-  object->ipv4 = {pool_index(slot, Family::kIpv4), present->ipv4.scheduler};
-  object->ipv6 = {pool_index(slot, Family::kIpv6), present->ipv6.scheduler};
-  build_pool(sources_[position(slot)].ipv4, std::move(ipv4), object->ipv4);
-  build_pool(sources_[position(slot)].ipv6, std::move(ipv6), object->ipv6);
   if (!same_but_for_pools(*object, *present) || object->ipv4.scheduler != present->ipv4.scheduler ||
       object->ipv6.scheduler != present->ipv6.scheduler) {
     present = std::move(object);
+  }
+}
+
+void ServiceSlots::build_pools(ServiceSlot slot, const ServiceSpecification& service,
+                               const ServerRegistry& registry, VirtualService& object) {
+  const bool any_family = service.mode == ForwardingMode::kTunnel;
+  PoolSource ipv4{service.scheduler, {}, {}};
+  PoolSource ipv6{service.scheduler, {}, {}};
+  for (const ServerSpecification& server : service.servers) {
+    add_server(any_family || server.address.is_v4() ? ipv4 : ipv6, server,
+               registry.find(slot, server.address, server.port, service.mode));
+  }
+  const VirtualService& present = *objects_[position(slot)];
+  Sources& sources = sources_[position(slot)];
+  object.ipv4 = {pool_index(slot, Family::kIpv4), present.ipv4.scheduler};
+  object.ipv6 = {pool_index(slot, Family::kIpv6), present.ipv6.scheduler};
+  build_pool(sources.ipv4, std::move(ipv4), object.ipv4);
+  if (any_family) {
+    object.ipv6.scheduler = object.ipv4.scheduler;
+    sources.ipv6 = {};  // matches nothing: in another mode the pool is built anew
+  } else {
+    build_pool(sources.ipv6, std::move(ipv6), object.ipv6);
   }
 }
 

@@ -3,7 +3,8 @@
 // A slot's position gives its two pools their indexes (2n and 2n+1), so that the workers' scheduler
 // cursors stay with the service. A service that is removed retires: its object stays, with empty
 // pools, as long as connections to its servers may be left, and is revived when the name comes
-// again. Free slots hold an empty service, never null.
+// again. In mode TUN both families' pools hold all servers, and share one scheduler. Free slots
+// hold an empty service, never null.
 //
 // Objects are replaced, never changed; a scheduler is built anew only when its servers, their
 // weights or its kind changed, and the object only when something in it did. The new scheduler of a
@@ -19,6 +20,7 @@
 
 #include "dataplane/scheduler/scheduler.h"
 #include "dataplane/service/virtual_service.h"
+#include "dataplane/world/local_address_indexes.h"
 #include "dataplane/world/server_registry.h"
 #include "dataplane/world/specification.h"
 
@@ -31,8 +33,10 @@ class ServiceSlots {
   // The slot of this name, live from now on; it has an empty object until build().
   ServiceSlot acquire(const std::string& name);
   [[nodiscard]] std::optional<ServiceSlot> find(const std::string& name) const;
-  // Every server of `service` must be in the registry.
-  void build(ServiceSlot slot, const ServiceSpecification& service, const ServerRegistry& registry);
+  // Every server of `service` must be in the registry, and there is an index for every local
+  // address.
+  void build(ServiceSlot slot, const ServiceSpecification& service, const ServerRegistry& registry,
+             LocalAddressIndexes& local_addresses);
   void retire(ServiceSlot slot);
   void free(ServiceSlot slot);  // of a retired one
 
@@ -54,9 +58,11 @@ class ServiceSlots {
     std::vector<SchedulableServer> resting;
   };
 
+  void build_pools(ServiceSlot slot, const ServiceSpecification& service,
+                   const ServerRegistry& registry, VirtualService& object);
   static void add_server(PoolSource& pool, const ServerSpecification& server, ServerIndex index);
   static bool same(const PoolSource& a, const PoolSource& b);
-  void build_pool(PoolSource& present, PoolSource wanted, Pool& pool);
+  static void build_pool(PoolSource& present, PoolSource wanted, Pool& pool);
 
   struct Sources {
     PoolSource ipv4;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "dataplane/world/validate.h"
+
 namespace ballast {
 
 std::string describe(const IpAddress& address, Big16 port) {
@@ -20,6 +22,10 @@ std::string describe_service(const std::string& name) {
 
 std::string describe_port(const std::string& name) {
   return fmt::format("port \"{}\"", name);
+}
+
+std::string describe(AddressRole role) {
+  return api::AddressUse_Name(to_api(role));
 }
 
 }  // namespace ballast

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@
 #include "dataplane/neighbor/neighbor_table.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/numbers.h"
+#include "dataplane/packet/wire.h"
+#include "dataplane/rewrite/ip_tunnel.h"
+#include "dataplane/service/address_table.h"
 #include "dataplane/service/virtual_service.h"
 
 namespace ballast {
@@ -30,6 +34,30 @@ struct ServerSpecification {
   friend bool operator==(const ServerSpecification&, const ServerSpecification&) = default;
 };
 
+// TUN's. What is not of the encapsulation has its default.
+struct TunnelSpecification {
+  Encapsulation encapsulation = Encapsulation::kIpIp;
+  // Outer sources; nothing: the outgoing port's address.
+  std::optional<Prefix> source_ipv4;
+  std::optional<Prefix> source_ipv6;
+  Big16 gue_port = kGuePort;
+  TunnelChecksum checksum = TunnelChecksum::kComputed;
+
+  [[nodiscard]] const std::optional<Prefix>& source(Family family) const {
+    return family == Family::kIpv4 ? source_ipv4 : source_ipv6;
+  }
+  friend bool operator==(const TunnelSpecification&, const TunnelSpecification&) = default;
+};
+
+// How packets travel to the servers of a service. A server that is removed keeps what it had.
+struct PathSpecification {
+  TunnelSpecification tunnel;
+  uint16_t mss = 0;       // 0: none is given
+  bool mss_auto = false;  // what fits
+
+  friend bool operator==(const PathSpecification&, const PathSpecification&) = default;
+};
+
 struct ServiceSpecification {
   std::string name;
   std::vector<Listener> listeners;  // sorted by ListenerOrder
@@ -39,6 +67,9 @@ struct ServiceSpecification {
   RefuseAction on_no_server = RefuseAction::kAnswer;
   OnServerDown on_server_down = OnServerDown::kKeep;
   bool sloppy_tcp = false;
+  bool one_packet = false;
+  std::vector<IpAddress> local_addresses;  // FULLNAT; sorted
+  PathSpecification path;
   std::array<uint32_t, kConnectionStates> timeout_seconds{};  // 0: the default
 
   friend bool operator==(const ServiceSpecification&, const ServiceSpecification&) = default;
@@ -50,6 +81,7 @@ struct VipSpecification {
   LeaseSlot lease{};
   MacAddress virtual_mac;  // zero: the port's own
   bool ignore_ping = false;
+  AddressRole role = AddressRole::kVip;  // never kNode
 
   friend bool operator==(const VipSpecification&, const VipSpecification&) = default;
 };
@@ -71,6 +103,7 @@ struct NeighborSpecification {
 
 struct SettingsSpecification {
   RefuseAction on_no_service = RefuseAction::kAnswer;
+  std::vector<Prefix> routed_networks;  // sorted, each once
 
   friend bool operator==(const SettingsSpecification&, const SettingsSpecification&) = default;
 };
@@ -89,5 +122,7 @@ std::string describe(const Listener& listener);
 std::string describe(const IpAddress& address, Big16 port);
 std::string describe_service(const std::string& name);
 std::string describe_port(const std::string& name);
+// As the contract calls it: `SERVICES`, `GATEWAY`, `LOCAL`.
+std::string describe(AddressRole role);
 
 }  // namespace ballast

@@ -9,6 +9,7 @@ namespace ballast {
 namespace {
 
 constexpr size_t kMaxQuoted = 80;
+constexpr int kMaxRoutedNetworks = 256;  // each packet that is nobody's is compared with them
 
 }  // namespace
 
@@ -87,15 +88,86 @@ api::OnServerDown to_api(OnServerDown action) {
   return api::KEEP;
 }
 
+std::optional<AddressRole> to_address_role(api::AddressUse use) {
+  switch (use) {
+    case api::SERVICES:
+      return AddressRole::kVip;
+    case api::GATEWAY:
+      return AddressRole::kGateway;
+    case api::LOCAL:
+      return AddressRole::kLocal;
+    default:
+      return std::nullopt;
+  }
+}
+
+api::AddressUse to_api(AddressRole role) {
+  switch (role) {
+    case AddressRole::kVip:
+    case AddressRole::kNode:  // never in a transaction
+      return api::SERVICES;
+    case AddressRole::kGateway:
+      return api::GATEWAY;
+    case AddressRole::kLocal:
+      return api::LOCAL;
+  }
+  return api::SERVICES;
+}
+
+std::optional<Encapsulation> to_encapsulation(api::Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case api::IPIP:
+      return Encapsulation::kIpIp;
+    case api::GRE:
+      return Encapsulation::kGre;
+    case api::GUE:
+      return Encapsulation::kGue;
+    default:
+      return std::nullopt;
+  }
+}
+
+api::Encapsulation to_api(Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case Encapsulation::kIpIp:
+      return api::IPIP;
+    case Encapsulation::kGre:
+      return api::GRE;
+    case Encapsulation::kGue:
+      return api::GUE;
+  }
+  return api::IPIP;
+}
+
 std::optional<SettingsSpecification> validate_settings(const api::Settings& settings,
                                                        RefusalList& refusals) {
-  const auto on_no_service = to_refuse_action(settings.on_no_service());
-  if (!on_no_service) {
+  const size_t before = refusals.total();
+  SettingsSpecification result;
+  if (const auto on_no_service = to_refuse_action(settings.on_no_service())) {
+    result.on_no_service = *on_no_service;
+  } else {
     refusals.add("settings", fmt::format("on_no_service {} is unknown (ANSWER, DROP)",
                                          static_cast<int>(settings.on_no_service())));
+  }
+  if (settings.routed_networks_size() > kMaxRoutedNetworks) {
+    refusals.add("settings", fmt::format("{} routed networks: at most {} are supported",
+                                         settings.routed_networks_size(), kMaxRoutedNetworks));
     return std::nullopt;
   }
-  return SettingsSpecification{*on_no_service};
+  for (const std::string& text : settings.routed_networks()) {
+    if (const auto prefix = Prefix::parse(text)) {
+      result.routed_networks.push_back(*prefix);
+    } else {
+      refusals.add("settings", fmt::format("routed network {} is not a prefix like 10.0.0.0/24 or "
+                                           "2001:db8::/64, its host bits zero",
+                                           quoted(text)));
+    }
+  }
+  std::sort(result.routed_networks.begin(), result.routed_networks.end());
+  result.routed_networks.erase(
+      std::unique(result.routed_networks.begin(), result.routed_networks.end()),
+      result.routed_networks.end());
+  return refusals.total() == before ? std::optional(std::move(result)) : std::nullopt;
 }
 
 }  // namespace ballast

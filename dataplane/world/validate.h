@@ -27,6 +27,12 @@ struct ValidationContext {
   [[nodiscard]] std::string unknown_port(std::string_view name) const;
 };
 
+// The tunnel of a service in mode TUN, and what its SYNs may announce; `what` is the service.
+std::optional<PathSpecification> validate_path(const api::Service& service, const std::string& what,
+                                               RefusalList& refusals);
+// Whether what is valid by itself fits the mode.
+void check_mode(const ServiceSpecification& service, const std::string& what,
+                RefusalList& refusals);
 std::optional<ServiceSpecification> validate_service(const api::Service& service,
                                                      const ValidationContext& context,
                                                      RefusalList& refusals);
@@ -47,10 +53,14 @@ const char* why_not_unicast(const IpAddress& address);
 // Text of a peer inside a sentence: short, and without control characters.
 std::string quoted(std::string_view text);
 
-// Both enums of the contract.
+// The contract's enums and ours.
 std::optional<RefuseAction> to_refuse_action(api::Refuse refuse);
 api::Refuse to_api(RefuseAction action);
 api::Mode to_api(ForwardingMode mode);
 api::OnServerDown to_api(OnServerDown action);
+std::optional<AddressRole> to_address_role(api::AddressUse use);
+api::AddressUse to_api(AddressRole role);  // of any but kNode
+std::optional<Encapsulation> to_encapsulation(api::Encapsulation encapsulation);
+api::Encapsulation to_api(Encapsulation encapsulation);
 
 }  // namespace ballast

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -33,12 +32,14 @@ class ServiceValidation {
     actions();
     timeouts();
     servers();
+    local_addresses();
+    if (const auto path = validate_path(service_, what_, refusals_)) {
+      result_.path = *path;
+    }
     if (refusals_.total() != refused_before_) {
       return std::nullopt;
     }
-    if (result_.mode == ForwardingMode::kDirectRouting) {
-      direct_routing();
-    }
+    check_mode(result_, what_, refusals_);
     if (refusals_.total() != refused_before_) {
       return std::nullopt;
     }
@@ -113,7 +114,13 @@ class ServiceValidation {
                            supported_modes()));
         return;
     }
-    if (!context_.modes.contains(result_.mode)) {
+    if (context_.modes.contains(result_.mode)) {
+      return;
+    }
+    if (result_.mode == ForwardingMode::kNat || result_.mode == ForwardingMode::kFullNat) {
+      refuse(fmt::format("mode {} needs [connections] nat = true in dataplane.toml ({})",
+                         api::Mode_Name(service_.mode()), supported_modes()));
+    } else {
       refuse(fmt::format("mode {} is not supported by this dataplane ({})",
                          api::Mode_Name(service_.mode()), supported_modes()));
     }
@@ -141,6 +148,7 @@ class ServiceValidation {
 
   void actions() {
     result_.sloppy_tcp = service_.sloppy_tcp();
+    result_.one_packet = service_.one_packet();
     if (const auto refuse_action = to_refuse_action(service_.on_no_server())) {
       result_.on_no_server = *refuse_action;
     } else {
@@ -246,42 +254,21 @@ class ServiceValidation {
                                server.override()};
   }
 
-  // The packet reaches the server as it came: of the same family, and to the port that the client
-  // wrote.
-  void direct_routing() {
-    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-      std::set<Big16> ports;
-      for (const Listener& listener : result_.listeners) {
-        if (listener.vip.family() == family) {
-          ports.insert(listener.port);
-        }
-      }
-      for (const ServerSpecification& server : result_.servers) {
-        if (server.address.family() == family) {
-          direct_routing(server, ports);
-        }
+  void local_addresses() {
+    for (const std::string& text : service_.local_addresses()) {
+      const auto address = IpAddress::parse(text);
+      if (!address) {
+        refuse(fmt::format("local address {} is not an address", quoted(text)));
+      } else if (const char* why = why_not_unicast(*address)) {
+        refuse(fmt::format("local address {} {}", address->to_string(), why));
+      } else {
+        result_.local_addresses.push_back(*address);
       }
     }
-  }
-
-  void direct_routing(const ServerSpecification& server, const std::set<Big16>& listener_ports) {
-    const std::string who = "server " + describe(server.address, server.port);
-    if (listener_ports.empty()) {
-      const char* family = server.address.is_v4() ? "IPv4" : "IPv6";
-      refuse(
-          fmt::format("{}: the service has no {} listener, and mode DR does not translate "
-                      "between families: add a listener or remove the server",
-                      who, family));
-      return;
-    }
-    for (const Big16 port : listener_ports) {
-      if (server.port != Big16{} && server.port != port) {
-        refuse(
-            fmt::format("{}: mode DR does not change ports, and a listener has port {}: the "
-                        "server's port must be that of every listener of its family, or 0",
-                        who, port.to_host()));
-        return;
-      }
+    std::vector<IpAddress>& all = result_.local_addresses;
+    std::sort(all.begin(), all.end());
+    if (const auto twice = std::adjacent_find(all.begin(), all.end()); twice != all.end()) {
+      refuse(fmt::format("local address {} is named twice", twice->to_string()));
     }
   }
 

@@ -32,11 +32,16 @@ std::optional<VipSpecification> validate_vip(const api::Vip& vip, RefusalList& r
       virtual_mac = *mac;
     }
   }
+  const auto role = to_address_role(vip.use());
+  if (!role) {
+    refusals.add(what, fmt::format("use {} is unknown (SERVICES, GATEWAY, LOCAL)",
+                                   static_cast<int>(vip.use())));
+  }
   if (refusals.total() != before) {
     return std::nullopt;
   }
   return VipSpecification{*address, LeaseSlot{static_cast<uint8_t>(vip.lease_slot())}, virtual_mac,
-                          vip.ignore_ping()};
+                          vip.ignore_ping(), *role};
 }
 
 }  // namespace ballast

@@ -45,7 +45,7 @@ World::World(const std::vector<WorldPort>& ports, NeighborTable& neighbors,
     : context_(context_of(ports, std::move(modes))),
       limits_(limits),
       builder_(states_of(ports), neighbors, limits),
-      snapshot_(builder_.build(desired_)) {}
+      snapshot_(builder_.build(desired_, nullptr)) {}
 
 World::Outcome World::apply(const api::Transaction& transaction) {
   RefusalList refusals;
@@ -62,7 +62,7 @@ World::Outcome World::apply(const api::Transaction& transaction) {
   }
   desired_.commit(changes, routes);
   builder_.apply(desired_, changes, plan);
-  snapshot_ = builder_.build(desired_);
+  snapshot_ = builder_.build(desired_, snapshot_.get());
   return {snapshot_, {}};
 }
 
@@ -71,7 +71,37 @@ std::shared_ptr<const ForwardingSnapshot> World::port_changed(PortIndex port,
   if (index(port) >= context_.port_names.size() || !builder_.set_port(desired_, port, state)) {
     return nullptr;
   }
-  snapshot_ = builder_.build(desired_);
+  snapshot_ = builder_.build(desired_, snapshot_.get());
+  return snapshot_;
+}
+
+std::shared_ptr<const ForwardingSnapshot> World::need_client_hop(PortIndex port,
+                                                                 const IpAddress& address,
+                                                                 ClientHopSet::Time now) {
+  const NeighborTable::Key hop(port, address);
+  return need_client_hops({&hop, 1}, now);
+}
+
+std::shared_ptr<const ForwardingSnapshot> World::need_client_hops(
+    std::span<const NeighborTable::Key> hops, ClientHopSet::Time now) {
+  bool any = false;
+  for (const NeighborTable::Key& hop : hops) {
+    const bool possible =
+        index(hop.first) < context_.port_names.size() && why_not_unicast(hop.second) == nullptr;
+    any |= possible && builder_.need_client_hop(desired_, hop, now);
+  }
+  if (!any) {
+    return nullptr;
+  }
+  snapshot_ = builder_.build(desired_, snapshot_.get());
+  return snapshot_;
+}
+
+std::shared_ptr<const ForwardingSnapshot> World::expire_client_hops(ClientHopSet::Time now) {
+  if (!builder_.expire_client_hops(now)) {
+    return nullptr;
+  }
+  snapshot_ = builder_.build(desired_, snapshot_.get());
   return snapshot_;
 }
 
@@ -85,7 +115,7 @@ std::optional<ServerDescription> World::describe(ServerIndex server) const {
     return std::nullopt;
   }
   return ServerDescription{builder_.slots().object(entry.service).name, entry.address, entry.port,
-                           entry.state == ServerRegistry::State::kRemoved};
+                           entry.mode, entry.state == ServerRegistry::State::kRemoved};
 }
 
 std::vector<ServerIndex> World::servers() const {

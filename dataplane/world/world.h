@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct ServerDescription {
   std::string service;
   IpAddress address;
   Big16 port;
+  ForwardingMode mode = ForwardingMode::kDirectRouting;
   bool removed = false;  // no longer configured; its last connections are still there
 
   friend bool operator==(const ServerDescription&, const ServerDescription&) = default;
@@ -52,7 +54,10 @@ struct ServerDescription {
 
 class World {
  public:
-  // `neighbors` must outlive the world, which is its only writer.
+  // `neighbors` must outlive the world, which is its only writer. `modes` are those that services
+  // may have: DR and TUN need nothing that the dataplane could lack; NAT and FULLNAT need workers
+  // with a TranslationTable, FULLNAT also with LocalPorts ([connections] nat of dataplane.toml,
+  // which a refusal names).
   World(const std::vector<WorldPort>& ports, NeighborTable& neighbors,
         std::set<ForwardingMode> modes, const WorldLimits& limits = {});
 
@@ -65,6 +70,20 @@ class World {
   // What the device says of a port now. A new snapshot of the same generation when that changes
   // anything, else null.
   std::shared_ptr<const ForwardingSnapshot> port_changed(PortIndex port, const PortState& state);
+
+  // A worker has a packet for a client on the port's own network, and knows no MAC: `address`
+  // becomes one of the snapshot's client_hops, for ClientHopSet::kPatience from the last call. A
+  // new snapshot of the same generation, which the caller publishes before it asks for the
+  // neighbour; null when it is there already, cannot be a next hop, or there is no room now.
+  std::shared_ptr<const ForwardingSnapshot> need_client_hop(PortIndex port,
+                                                            const IpAddress& address,
+                                                            ClientHopSet::Time now);
+  // The same for many, with one snapshot.
+  std::shared_ptr<const ForwardingSnapshot> need_client_hops(
+      std::span<const NeighborTable::Key> hops, ClientHopSet::Time now);
+  // Forgets those that are due. A new snapshot when there were any, else null. Call it every few
+  // seconds.
+  std::shared_ptr<const ForwardingSnapshot> expire_client_hops(ClientHopSet::Time now);
 
   // All resources in force, without the instance id.
   [[nodiscard]] api::State state() const { return desired_.to_api(context_.port_names); }

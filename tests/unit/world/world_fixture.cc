@@ -28,7 +28,16 @@ void print_services(std::ostream& out, const ForwardingSnapshot& snapshot) {
     text << describe(entry.listener) << " -> " << service.name << " mode "
          << static_cast<int>(service.mode) << " sloppy " << service.sloppy_tcp << " no_server "
          << static_cast<int>(service.on_no_server) << " down "
-         << static_cast<int>(service.on_server_down) << "\n";
+         << static_cast<int>(service.on_server_down) << " one_packet " << service.one_packet
+         << "\n";
+    for (const auto& locals : {service.local_ipv4, service.local_ipv6}) {
+      for (const LocalAddressIndex local : locals) {
+        text << " local " << snapshot.local_addresses->at(index(local)).to_string();
+      }
+    }
+    for (const Listener& listener : service.listeners) {
+      text << " " << describe(listener);
+    }
     for (const uint32_t seconds : service.timeouts.seconds) {
       text << " " << seconds;
     }
@@ -52,7 +61,12 @@ void print_servers(std::ostream& out, const World& world, const NeighborTable& n
     }
     const RealServer& real = snapshot.servers.at(index(index_of));
     std::ostringstream text;
-    text << "accepts " << real.accepts_connections;
+    text << "accepts " << real.accepts_connections << " mode " << static_cast<int>(real.mode)
+         << " mss " << real.mss_ipv4 << " " << real.mss_ipv6;
+    if (real.tunnel != nullptr) {
+      text << " tunnel " << real.tunnel->header.overhead() << " "
+           << real.tunnel->first_source.to_string() << " " << real.tunnel->sources;
+    }
     if (real.next_hop == kNoNeighbor) {
       text << " no route";
     } else {
@@ -102,6 +116,22 @@ api::Service service(const std::string& name, const std::string& vip, uint32_t p
   return result;
 }
 
+api::Service service_in(api::Mode mode, const std::string& name, const std::string& vip,
+                        uint32_t port, const std::vector<api::Server>& servers) {
+  api::Service result = service(name, vip, port, servers);
+  result.set_mode(mode);
+  if (mode == api::FULLNAT) {
+    result.add_local_addresses("10.0.0.200");
+    result.add_local_addresses("2001:db8:1::200");
+  }
+  return result;
+}
+
+std::set<ForwardingMode> all_modes() {
+  return {ForwardingMode::kDirectRouting, ForwardingMode::kNat, ForwardingMode::kFullNat,
+          ForwardingMode::kTunnel};
+}
+
 api::Neighbor neighbor(const std::string& port, const std::string& address,
                        const std::string& mac) {
   api::Neighbor result;
@@ -123,11 +153,20 @@ Change& Change::add(const api::Neighbor& neighbor) {
 }
 
 Change& Change::add_vip(const std::string& address, uint32_t lease_slot,
-                        const std::string& virtual_mac) {
+                        const std::string& virtual_mac, api::AddressUse use) {
   api::Vip& vip = *transaction_.add_upsert()->mutable_vip();
   vip.set_address(address);
   vip.set_lease_slot(lease_slot);
   vip.set_virtual_mac(virtual_mac);
+  vip.set_use(use);
+  return *this;
+}
+
+Change& Change::route_for(const std::vector<std::string>& networks) {
+  api::Settings& settings = *transaction_.add_upsert()->mutable_settings();
+  for (const std::string& network : networks) {
+    settings.add_routed_networks(network);
+  }
   return *this;
 }
 
@@ -203,13 +242,17 @@ std::vector<std::string> WorldFixture::refuse(Change&& change) {
 }
 
 ServerIndex WorldFixture::find(const std::string& service, const std::string& address) const {
+  ServerIndex found = kNoServer;
   for (const ServerIndex candidate : world.servers()) {
     const auto description = world.describe(candidate);
     if (description->service == service && description->address.to_string() == address) {
-      return candidate;
+      if (!description->removed) {
+        return candidate;
+      }
+      found = candidate;
     }
   }
-  return kNoServer;
+  return found;
 }
 
 const RealServer& WorldFixture::real(const std::string& service, const std::string& address) const {
@@ -235,17 +278,29 @@ std::string print(const World& world, const NeighborTable& neighbors) {
   out << "on_no_service " << static_cast<int>(snapshot.on_no_service) << " slots "
       << snapshot.lease_slots << "\n";
   for (const PortState& port : snapshot.ports) {
-    out << "port " << port.mac.to_string() << " " << port.mtu << " " << port.up << "\n";
+    out << "port " << port.mac.to_string() << " " << port.mtu << " " << port.up << " "
+        << port.ipv4.to_string() << " " << port.ipv6.to_string() << "\n";
+  }
+  for (const Prefix& network : snapshot.routed_networks) {
+    out << "routed " << network.to_string() << "\n";
   }
   for (const LocalAddress& local : snapshot.addresses->all()) {
     out << "local " << local.address.to_string() << " " << static_cast<int>(local.role) << " "
         << int{index(local.lease)} << " " << local.answer_ping << " " << index(local.port) << " "
-        << local.virtual_mac.to_string() << "\n";
+        << local.virtual_mac.to_string() << " " << local.steers_by_client << "\n";
   }
   print_services(out, snapshot);
   print_servers(out, world, neighbors);
   for (const Route& route : snapshot.routes->all()) {
     out << "route " << route.prefix.to_string() << " " << route.hops.size() << "\n";
+    for (const RouteHop& hop : route.hops) {
+      if (hop.gateway) {
+        const NeighborIndex gateway = snapshot.client_hops->find(hop.port, *hop.gateway);
+        const Neighbor value = neighbors.get(gateway);
+        out << "  gateway " << hop.gateway->to_string() << " " << (gateway != kNoNeighbor) << " "
+            << static_cast<int>(value.state) << " " << value.mac.to_string() << "\n";
+      }
+    }
   }
   return out.str();
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ api::Server server(const std::string& address, uint32_t weight = 100, uint32_t p
 // A DR service, "rr", on one TCP listener.
 api::Service service(const std::string& name, const std::string& vip, uint32_t port,
                      const std::vector<api::Server>& servers);
+// The same in another mode, FULLNAT with 10.0.0.200 and 2001:db8:1::200 as local addresses.
+api::Service service_in(api::Mode mode, const std::string& name, const std::string& vip,
+                        uint32_t port, const std::vector<api::Server>& servers);
 api::Neighbor neighbor(const std::string& port, const std::string& address, const std::string& mac);
 
 // Collects resources and keys; a generation is given when it is applied.
@@ -34,7 +38,9 @@ class Change {
   Change& add(const api::Service& service);
   Change& add(const api::Neighbor& neighbor);
   Change& add_vip(const std::string& address, uint32_t lease_slot = 0,
-                  const std::string& virtual_mac = {});
+                  const std::string& virtual_mac = {}, api::AddressUse use = api::SERVICES);
+  Change& add_local(const std::string& address) { return add_vip(address, 0, {}, api::LOCAL); }
+  Change& route_for(const std::vector<std::string>& networks);  // the settings
   // `gateway` empty: the destination itself is the neighbour.
   Change& add_route(const std::string& prefix, const std::string& port,
                     const std::string& gateway = {});
@@ -50,10 +56,12 @@ class Change {
   api::Transaction transaction_;
 };
 
+std::set<ForwardingMode> all_modes();
+
 struct WorldFixture {
-  explicit WorldFixture(const WorldLimits& limits = {}, uint32_t neighbor_capacity = 1000)
-      : neighbors(neighbor_capacity),
-        world(two_ports(), neighbors, {ForwardingMode::kDirectRouting}, limits) {}
+  explicit WorldFixture(const WorldLimits& limits = {}, uint32_t neighbor_capacity = 1000,
+                        const std::set<ForwardingMode>& modes = all_modes())
+      : neighbors(neighbor_capacity), world(two_ports(), neighbors, modes, limits) {}
 
   // Applies it with the next generation.
   World::Outcome apply(Change& change);
@@ -64,7 +72,8 @@ struct WorldFixture {
   // refusals.
   std::vector<std::string> refuse(Change&& change);
 
-  // The index of a server in the words of describe(); kNoServer when there is none.
+  // The index of a server in the words of describe(), a live one first; kNoServer when there is
+  // none.
   [[nodiscard]] ServerIndex find(const std::string& service, const std::string& address) const;
   [[nodiscard]] const RealServer& real(const std::string& service,
                                        const std::string& address) const;
