@@ -31,6 +31,8 @@ constexpr std::chrono::nanoseconds kLongestWait{WaitingRoom::kPatienceNs};
 constexpr uint32_t kMbufCache = 256;
 constexpr uint16_t kMbufRoom = RTE_MBUF_DEFAULT_BUF_SIZE;
 constexpr uint64_t kLargestMbufPool = 1U << 20U;
+constexpr uint64_t kMostLocalPortTuples = 1U << 31U;
+constexpr size_t kMostWantedClientHops = 1024;
 
 template <typename Value>
 Value random_value() {
@@ -39,6 +41,12 @@ Value random_value() {
     std::abort();  // never fails for so few bytes on a machine that has booted
   }
   return value;
+}
+
+// One for each connection, and as many that rest after those that ended.
+uint32_t local_port_tuples(const ConnectionLimits& connections) {
+  const uint64_t entries = uint64_t{connections.trusted} + connections.untrusted;
+  return static_cast<uint32_t>(std::min<uint64_t>(2 * entries, kMostLocalPortTuples));
 }
 
 std::string make_instance_id() {
@@ -155,6 +163,15 @@ tl::expected<void, std::string> Dataplane::open_ports(const std::vector<Device>&
   return {};
 }
 
+// Those that this dataplane's tables were made for.
+std::set<ForwardingMode> Dataplane::modes() const {
+  std::set<ForwardingMode> modes{ForwardingMode::kDirectRouting, ForwardingMode::kTunnel};
+  if (settings_.connections.translations) {
+    modes.insert({ForwardingMode::kNat, ForwardingMode::kFullNat});
+  }
+  return modes;
+}
+
 void Dataplane::make_world() {
   std::vector<WorldPort> world_ports;
   for (const auto& [port_pointer, twin] : ports_) {
@@ -167,8 +184,7 @@ void Dataplane::make_world() {
   }
   WorldLimits limits;
   limits.max_servers = settings_.max_servers;
-  world_ = std::make_unique<World>(
-      world_ports, neighbors_, std::set<ForwardingMode>{ForwardingMode::kDirectRouting}, limits);
+  world_ = std::make_unique<World>(world_ports, neighbors_, modes(), limits);
   snapshots_ = std::make_unique<SnapshotSlot>(settings_.workers, world_->snapshot());
 }
 
@@ -184,8 +200,11 @@ void Dataplane::make_workers() {
   for (uint16_t i = 0; i < settings_.workers; ++i) {
     PipelineSettings settings;
     settings.worker = static_cast<WorkerIndex>(i);
-    settings.connections = {settings_.connections.trusted / settings_.workers,
-                            settings_.connections.untrusted / settings_.workers};
+    settings.connections = {.trusted = settings_.connections.trusted / settings_.workers,
+                            .untrusted = settings_.connections.untrusted / settings_.workers,
+                            .translations = settings_.connections.translations};
+    settings.local_ports.tuples = local_port_tuples(settings.connections);
+    settings.local_port_seed = random_value<uint64_t>();
     settings.flow_hash_key = flow_hash_key_;
     settings.punt = settings_.punt;
     settings.answers_per_second =
@@ -283,6 +302,9 @@ void Dataplane::every_second() {
     last_heartbeats_[i] = heartbeat;
   }
   follow_links();
+  if (auto snapshot = world_->expire_client_hops(std::chrono::steady_clock::now())) {
+    publish(std::move(snapshot), nullptr);
+  }
   if (indexes_may_be_reclaimed()) {
     world_->reclaim([this](ServerIndex server) { return clear_if_unused(server); });
   }
@@ -316,17 +338,40 @@ bool Dataplane::indexes_may_be_reclaimed() const {
   return nobody_waits || std::chrono::steady_clock::now() - published_at_ > 2 * kLongestWait;
 }
 
+void Dataplane::ask_for_neighbor(PortIndex port, const IpAddress& address) {
+  api::NeighborNeeded event;
+  event.set_port(ports_[index(port)].port->name());
+  event.set_address(address.to_string());
+  server_->neighbor_needed(event);
+}
+
 void Dataplane::forward_neighbor_requests() {
   for (const Crew& crew : crews_) {
-    NeighborIndex neighbor = kNoNeighbor;
-    while (crew.requests->take(neighbor)) {
-      const auto [port, address] = neighbors_.key_of(neighbor);
-      api::NeighborNeeded event;
-      event.set_port(ports_[index(port)].port->name());
-      event.set_address(address.to_string());
-      server_->neighbor_needed(event);
+    NeighborRequest request;
+    while (crew.requests->take(request)) {
+      if (request.neighbor != kNoNeighbor) {
+        const auto [port, address] = neighbors_.key_of(request.neighbor);
+        ask_for_neighbor(port, address);
+      } else if (wanted_client_hops_.size() < kMostWantedClientHops) {
+        wanted_client_hops_.emplace_back(request.port, request.address);
+      }
     }
   }
+  // What comes while a snapshot is on its way to the workers is collected for the next.
+  if (!wanted_client_hops_.empty() && !snapshots_->busy()) {
+    name_client_hops();
+  }
+}
+
+void Dataplane::name_client_hops() {
+  auto snapshot = world_->need_client_hops(wanted_client_hops_, std::chrono::steady_clock::now());
+  if (snapshot) {
+    publish(std::move(snapshot), nullptr);
+  }
+  for (const auto& [port, address] : wanted_client_hops_) {
+    ask_for_neighbor(port, address);
+  }
+  wanted_client_hops_.clear();
 }
 
 bool Dataplane::link_is_up(size_t port) const {
@@ -337,8 +382,8 @@ void Dataplane::follow_links() {
   for (size_t i = 0; i < ports_.size(); ++i) {
     const Port& port = *ports_[i].port;
     if (port.device().kernel_interface().empty()) {
-      auto snapshot = world_->port_changed(static_cast<PortIndex>(i),
-                                           {port.mac(), port.mtu(), port.device_link_is_up(), {}, {}});
+      auto snapshot = world_->port_changed(
+          static_cast<PortIndex>(i), {port.mac(), port.mtu(), port.device_link_is_up(), {}, {}});
       if (snapshot) {
         publish(std::move(snapshot), nullptr);
       }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,9 @@ class Dataplane : private api::RequestHandler {
   void every_millisecond();
   void every_second();
   void forward_neighbor_requests();
+  void name_client_hops();
+  void ask_for_neighbor(PortIndex port, const IpAddress& address);
+  [[nodiscard]] std::set<ForwardingMode> modes() const;
   void follow_links();
   [[nodiscard]] bool indexes_may_be_reclaimed() const;
   bool clear_if_unused(ServerIndex server);
@@ -114,6 +118,8 @@ class Dataplane : private api::RequestHandler {
   std::vector<bool> link_up_;  // as last told to the world
   std::unique_ptr<World> world_;
   std::unique_ptr<SnapshotSlot> snapshots_;
+  // Clients on a port's own network whose MACs workers need; named in the next snapshot.
+  std::vector<NeighborTable::Key> wanted_client_hops_;
   std::shared_ptr<const AddressTable> filtered_addresses_;  // whose MACs the ports let in
   std::vector<Crew> crews_;
   std::vector<std::unique_ptr<Worker>> workers_;

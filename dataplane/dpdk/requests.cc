@@ -14,6 +14,20 @@ namespace {
 constexpr uint32_t kDefaultPage = 1000;
 constexpr uint32_t kLargestPage = 10'000;
 
+std::string_view capability_of(ForwardingMode mode) {
+  switch (mode) {
+    case ForwardingMode::kDirectRouting:
+      return "mode/dr";
+    case ForwardingMode::kNat:
+      return "mode/nat";
+    case ForwardingMode::kFullNat:
+      return "mode/fullnat";
+    case ForwardingMode::kTunnel:
+      return "mode/tun";
+  }
+  return {};
+}
+
 }  // namespace
 
 api::HelloAnswer Dataplane::hello_answer() {
@@ -23,7 +37,9 @@ api::HelloAnswer Dataplane::hello_answer() {
   hello.set_generation(world_->generation());
   hello.set_lease_page(settings_.lease_page_path());
   hello.set_workers(settings_.workers);
-  hello.add_capabilities("mode/dr");
+  for (const ForwardingMode mode : modes()) {
+    hello.add_capabilities(std::string(capability_of(mode)));
+  }
   for (const SchedulerDescription& scheduler : all_schedulers()) {
     hello.add_capabilities(fmt::format("scheduler/{}", scheduler.name));
   }
@@ -145,6 +161,10 @@ void Dataplane::fill_totals(api::Statistics& page) const {
     worker.set_punted(counters.punted.read());
     worker.set_from_kernel(counters.from_kernel.read());
     worker.set_answers(counters.answers.read());
+    worker.set_handed_over_fragments(counters.handed_over_fragments.read());
+    worker.set_local_ports_taken(counters.local_ports_taken.read());
+    worker.set_local_ports_resting(counters.local_ports_resting.read());
+    worker.set_fragments_held(counters.fragments_held.read());
     worker.set_stalled(stalled_[i]);
     worker.set_announcements(workers_[i]->announcements_sent());
     page.set_memory_bytes(page.memory_bytes() + workers_[i]->connection_memory_bytes());

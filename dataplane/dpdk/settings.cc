@@ -58,6 +58,7 @@ void read_connections(TomlTable table, ConnectionLimits& limits) {
   static constexpr uint32_t kMost = 1'000'000'000;
   limits.trusted = table.integer<uint32_t>("trusted", 1, kMost).value_or(limits.trusted);
   limits.untrusted = table.integer<uint32_t>("untrusted", 1, kMost).value_or(limits.untrusted);
+  limits.translations = table.boolean("nat").value_or(limits.translations);
   table.finish();
 }
 

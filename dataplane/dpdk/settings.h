@@ -43,8 +43,9 @@ struct DataplaneSettings {
   uint32_t memory_mb = 0;  // for DPDK; 0: what the ports need
   std::string runtime_dir = "/run/ballast";
   std::string log_level = "info";
-  ConnectionLimits connections;  // over all workers
-  PuntLimits punt;               // each worker's
+  // Over all workers; `translations`: whether there may be services in mode NAT and FULLNAT.
+  ConnectionLimits connections{.translations = true};
+  PuntLimits punt;  // each worker's
   uint32_t answers_per_second = 1000;
   std::chrono::milliseconds announce_refresh{60'000};  // of VIPs that are held; 0: never
   uint32_t max_servers = 65'536;

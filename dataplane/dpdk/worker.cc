@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
+#include <rte_random.h>
 #include <rte_ring.h>
 
 #include "dataplane/api/lease_page.h"
@@ -23,20 +24,31 @@ constexpr uint64_t kTickNs = 1'000'000;
 constexpr uint32_t kEmptyPollsBeforeSleep = 32;
 constexpr long kSleepNs = 50'000;
 
+[[noreturn]] void give_up(const std::string& why) {
+  fmt::print(stderr, "ballast-dataplane: {}\n", why);
+  std::exit(EXIT_FAILURE);
+}
+
 rte_ring* make_inbox(WorkerIndex worker) {
   rte_ring* ring = rte_ring_create(fmt::format("inbox-{}", index(worker)).c_str(), kInboxFrames, 0,
                                    RING_F_SC_DEQ);
   if (ring == nullptr) {
-    fmt::print(stderr, "ballast-dataplane: no memory for the inbox of worker {}: raise memory_mb\n",
-               index(worker));
-    std::exit(EXIT_FAILURE);
+    give_up(fmt::format("no memory for the inbox of worker {}: raise memory_mb", index(worker)));
   }
   return ring;
 }
 
+HandOverField find_hand_over_field() {
+  const auto field = HandOverField::find_or_register();
+  if (!field) {
+    give_up(field.error());
+  }
+  return *field;
+}
+
 // In place: a packet that is put together elsewhere and copied would be read before its fields have
 // left the store buffer.
-void describe(rte_mbuf* frame, PortIndex port, HandOver handed_over, bool hashed, Packet& packet) {
+void describe(rte_mbuf* frame, PortIndex port, bool hashed, Packet& packet) {
   packet.data = rte_pktmbuf_mtod(frame, uint8_t*);
   packet.size = rte_pktmbuf_data_len(frame);
   packet.capacity = static_cast<uint16_t>(frame->buf_len - frame->data_off);
@@ -45,11 +57,28 @@ void describe(rte_mbuf* frame, PortIndex port, HandOver handed_over, bool hashed
   packet.rss_hash = frame->hash.rss;
   packet.has_rss_hash = hashed && (frame->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
   packet.in_port = port;
-  packet.handed_over = handed_over;
+  packet.handed_over = HandOver::kNone;
   packet.handle = frame;
   packet.replaced = false;
   packet.grown = 0;
   packet.fragment_mtu = 0;
+  packet.datagram_source_port = Big16{};
+  packet.datagram_destination_port = Big16{};
+}
+
+// The same of a frame that came from another worker.
+void take_note(const HandOverNote& note, Packet& packet) {
+  packet.handed_over = note.kind;
+  packet.datagram_source_port = note.datagram_source_port;
+  packet.datagram_destination_port = note.datagram_destination_port;
+}
+
+// The pipeline put headers in front of the frame. Doing it twice does no harm.
+void take_over_front(const Packet& packet) {
+  auto* frame = static_cast<rte_mbuf*>(packet.handle);
+  frame->data_off = static_cast<uint16_t>(packet.data - static_cast<uint8_t*>(frame->buf_addr));
+  frame->data_len = packet.size;
+  frame->pkt_len = packet.frame_size;
 }
 
 // The pipeline wrote the frame anew: one segment of this length.
@@ -72,12 +101,14 @@ Worker::Worker(const PipelineSettings& settings, const PipelineSurroundings& pip
       counters_(pipeline_surroundings.counters),
       pipeline_(settings, pipeline_surroundings),
       inbox_(make_inbox(settings.worker)),
+      hand_over_field_(find_hand_over_field()),
       transmit_buffers_(surroundings.ports.size()),
       announcements_(index_ == WorkerIndex{0} && around_.announce_refresh_ns
                          ? std::make_unique<Announcements>(index_, around_.ports, around_.leases,
                                                            around_.pool, counters_,
                                                            *around_.announce_refresh_ns)
                          : nullptr),
+      fragmenter_(around_.pool, index_, pipeline_surroundings.steering.workers(), rte_rand()),
       twin_ages_(surroundings.ports.size(), TwinAge(0)),
       long_turn_(rte_get_tsc_hz() / 1000) {}
 
@@ -128,7 +159,7 @@ size_t Worker::poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   for (size_t port = 0; port < around_.ports.size(); ++port) {
     const uint16_t count = around_.ports[port].port->receive(index_, frames);
     if (count != 0) {
-      process({frames.data(), count}, static_cast<PortIndex>(port), HandOver::kNone, snapshot,
+      process({frames.data(), count}, static_cast<PortIndex>(port), Origin::kPort, snapshot,
               now_ns);
       work += count;
     }
@@ -150,7 +181,7 @@ size_t Worker::poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_
       ++end;
     }
     process({&frames[begin], end - begin}, static_cast<PortIndex>(frames[begin]->port),
-            HandOver::kFlow, snapshot, now_ns);
+            Origin::kWorker, snapshot, now_ns);
     begin = end;
   }
   return count;
@@ -211,14 +242,17 @@ void Worker::transmit_from_twin(PortIndex port, std::span<rte_mbuf*> frames) {
   }
 }
 
-void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, HandOver handed_over,
+void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, Origin origin,
                      const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   const bool hashed = around_.ports[index(port)].port->hashes_for_us();
   for (rte_mbuf* frame : frames) {
     rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
   }
   for (size_t i = 0; i < frames.size(); ++i) {
-    describe(frames[i], port, handed_over, hashed, packets_[i]);
+    describe(frames[i], port, hashed, packets_[i]);
+    if (origin == Origin::kWorker) {
+      take_note(hand_over_field_.of(frames[i]), packets_[i]);
+    }
   }
   const std::span<Packet> burst(packets_.data(), frames.size());
   pipeline_.process(burst, snapshot, now_ns);
@@ -231,21 +265,24 @@ void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, HandOver hande
   }
 }
 
-// How many packets of the beginning of the burst leave by one port as they are; they are put into
-// its buffer.
+// How many packets of the beginning of the burst leave by one port in one piece each; they are put
+// into its buffer.
 size_t Worker::transmit_run(std::span<Packet> packets) {
-  const auto leaves_as_it_is = [](const Packet& packet) {
-    return packet.verdict == Verdict::kTransmit && !packet.replaced;
+  const auto leaves_in_one_piece = [](const Packet& packet) {
+    return packet.verdict == Verdict::kTransmit && !packet.replaced && packet.fragment_mtu == 0;
   };
-  if (!leaves_as_it_is(packets.front())) {
+  if (!leaves_in_one_piece(packets.front())) {
     return 0;
   }
   const PortIndex port = packets.front().out_port;
   TransmitBuffer& buffer = transmit_buffers_[index(port)];
   const size_t most = std::min<size_t>(packets.size(), buffer.frames.size() - buffer.count);
   size_t taken = 0;
-  for (; taken < most && packets[taken].out_port == port && leaves_as_it_is(packets[taken]);
+  for (; taken < most && packets[taken].out_port == port && leaves_in_one_piece(packets[taken]);
        ++taken) {
+    if (packets[taken].grown != 0) {
+      take_over_front(packets[taken]);
+    }
     buffer.frames[buffer.count + taken] = static_cast<rte_mbuf*>(packets[taken].handle);
   }
   buffer.count = static_cast<uint16_t>(buffer.count + taken);
@@ -260,16 +297,20 @@ void Worker::carry_out(Packet& packet) {
   if (packet.replaced) {
     take_over_length(frame, packet.size);
     packet.replaced = false;
+  } else if (packet.grown != 0) {
+    take_over_front(packet);
   }
   switch (packet.verdict) {
     case Verdict::kDrop:
       return rte_pktmbuf_free(frame);
     case Verdict::kTransmit:
-      return transmit(frame, packet.out_port);
+      return packet.fragment_mtu == 0
+                 ? transmit(frame, packet.out_port)
+                 : transmit_in_fragments(frame, packet.fragment_mtu, packet.out_port);
     case Verdict::kKernel:
       return to_kernel(frame, packet.in_port);
     case Verdict::kHandOver:
-      return hand_over(frame, packet.in_port, packet.owner);
+      return hand_over(packet);
     case Verdict::kHold:
       return;
   }
@@ -281,6 +322,18 @@ void Worker::transmit(rte_mbuf* frame, PortIndex port) {
   if (buffer.count == buffer.frames.size()) {
     flush(port);
   }
+}
+
+void Worker::transmit_in_fragments(rte_mbuf* frame, uint16_t mtu, PortIndex port) {
+  const auto fragments = fragmenter_.cut(*frame, mtu);
+  if (!fragments) {
+    return discard(frame, fragments.error());
+  }
+  for (rte_mbuf* fragment : *fragments) {
+    transmit(fragment, port);
+  }
+  fragments_sent_.add(fragments->size());
+  rte_pktmbuf_free(frame);
 }
 
 void Worker::flush(PortIndex port) {
@@ -312,20 +365,25 @@ void Worker::flush_all() {
 void Worker::to_kernel(rte_mbuf* frame, PortIndex port) {
   std::array<std::span<const uint8_t>, 16> pieces;
   size_t count = 0;
-  for (rte_mbuf* segment = frame; segment != nullptr && count < pieces.size();
+  for (const rte_mbuf* segment = frame; segment != nullptr && count < pieces.size();
        segment = segment->next) {
     pieces[count++] = {rte_pktmbuf_mtod(segment, const uint8_t*), segment->data_len};
   }
-  if (!around_.ports[index(port)].twin.write(std::span(pieces.data(), count))) {
+  if (frame->nb_segs > count ||
+      !around_.ports[index(port)].twin.write(std::span(pieces.data(), count))) {
     return discard(frame, DropReason::kTwinFull);
   }
   counters_.punted.add(1);
   rte_pktmbuf_free(frame);
 }
 
-void Worker::hand_over(rte_mbuf* frame, PortIndex in_port, WorkerIndex owner) {
-  frame->port = index(in_port);
-  if (rte_ring_enqueue(inboxes_[index(owner)], frame) != 0) {
+void Worker::hand_over(const Packet& packet) {
+  auto* frame = static_cast<rte_mbuf*>(packet.handle);
+  frame->port = index(packet.in_port);
+  hand_over_field_.of(frame) = {.datagram_source_port = packet.datagram_source_port,
+                                .datagram_destination_port = packet.datagram_destination_port,
+                                .kind = packet.hand_over_for};
+  if (rte_ring_enqueue(inboxes_[index(packet.owner)], frame) != 0) {
     discard(frame, DropReason::kHandOverFull);
   }
 }

@@ -16,6 +16,8 @@
 
 #include "dataplane/dpdk/advert_gate.h"
 #include "dataplane/dpdk/announcements.h"
+#include "dataplane/dpdk/fragmenter.h"
+#include "dataplane/dpdk/hand_over_field.h"
 #include "dataplane/dpdk/kernel_twin.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/snapshot_slot.h"
@@ -68,6 +70,9 @@ class Worker {
     return announcements_ ? announcements_->sent() : 0;
   }
 
+  // Any thread: fragments that packets were cut into.
+  [[nodiscard]] uint64_t fragments_sent() const { return fragments_sent_.read(); }
+
   // Main thread: what it may ask of this worker between two bursts.
   [[nodiscard]] JobSlot& jobs() { return jobs_; }
   [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
@@ -89,15 +94,17 @@ class Worker {
   size_t poll_twins(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void transmit_from_twin(PortIndex port, std::span<rte_mbuf*> frames);
-  void process(std::span<rte_mbuf*> frames, PortIndex port, HandOver handed_over,
+  enum class Origin : uint8_t { kPort, kWorker };
+  void process(std::span<rte_mbuf*> frames, PortIndex port, Origin origin,
                const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t transmit_run(std::span<Packet> packets);
   void carry_out(Packet& packet);
   void transmit(rte_mbuf* frame, PortIndex port);
+  void transmit_in_fragments(rte_mbuf* frame, uint16_t mtu, PortIndex port);
   void flush(PortIndex port);
   void flush_all();
   void to_kernel(rte_mbuf* frame, PortIndex port);
-  void hand_over(rte_mbuf* frame, PortIndex in_port, WorkerIndex owner);
+  void hand_over(const Packet& packet);
   void discard(rte_mbuf* frame, DropReason reason);
   void back_off(size_t work);
 
@@ -106,12 +113,15 @@ class Worker {
   WorkerCounters& counters_;
   Pipeline pipeline_;
   JobSlot jobs_;
-  rte_ring* inbox_;                               // frames that other workers received
+  rte_ring* inbox_;  // frames that other workers received
+  HandOverField hand_over_field_;
   std::vector<rte_ring*> inboxes_;                // of all workers
   std::vector<TransmitBuffer> transmit_buffers_;  // by PortIndex
   std::array<Packet, kBurst> packets_;            // of the burst under way
   std::unique_ptr<Announcements> announcements_;  // of the first worker; else null
   AdvertGate advert_gate_;
+  Fragmenter fragmenter_;
+  Counter<uint64_t> fragments_sent_;
   std::vector<TwinAge> twin_ages_;  // by PortIndex
   uint64_t next_twin_poll_ns_ = 0;
   uint64_t next_tick_ns_ = 0;
