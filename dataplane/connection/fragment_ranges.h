@@ -45,6 +45,7 @@ class FragmentRanges {
 
   // The end of the last range; 0 when there is none.
   [[nodiscard]] uint16_t end() const { return count_ == 0 ? uint16_t{0} : ranges_[count_ - 1].end; }
+  [[nodiscard]] bool have_the_first_byte() const { return count_ != 0 && ranges_[0].begin == 0; }
   // Whether all of [0, total) has been seen.
   [[nodiscard]] bool are_all_of(uint16_t total) const {
     return count_ == 1 && ranges_[0].begin == 0 && ranges_[0].end == total;

@@ -53,7 +53,7 @@ FragmentRecords::Ruling FragmentRecords::admit(const ParsedHeaders& fragment, ui
   if (first) {
     return admit_first(record, fragment, now_ms);
   }
-  if (!record.first_seen) {
+  if (!record.first_seen()) {
     return hold(record, fragment, now_ns);
   }
   const DatagramFlow flow = record.flow;
@@ -63,7 +63,6 @@ FragmentRecords::Ruling FragmentRecords::admit(const ParsedHeaders& fragment, ui
 
 FragmentRecords::Ruling FragmentRecords::admit_first(Record& record, const ParsedHeaders& fragment,
                                                      uint32_t now_ms) {
-  record.first_seen = true;
   record.flow = {fragment.source_port, fragment.destination_port, fragment.protocol};
   for (RoomNumber room = record.first_guest; room != 0; room = rooms_[room].next_of_datagram) {
     remove(waiting_, room);
@@ -126,7 +125,7 @@ FragmentRecords::Record* FragmentRecords::find(const DatagramKey& key, uint64_t 
     if (sets_[set].tags[way] != tag || !(records_[number].key == key)) {
       continue;
     }
-    if (now_ms - sets_[set].begun_ms[way] < kLifeMs) {
+    if (!is_over(records_[number], now_ms)) {
       return &records_[number];
     }
     forget(number, DropReason::kFragmentTimeout);
@@ -141,7 +140,7 @@ FragmentRecords::Record& FragmentRecords::begin(const DatagramKey& key, uint64_t
   const Set& set = sets_[number];
   uint32_t chosen = 0;
   for (uint32_t way = 0; way < kWays && set.tags[chosen] != 0; ++way) {
-    if (set.tags[way] == 0 || now_ms - set.begun_ms[way] > now_ms - set.begun_ms[chosen]) {
+    if (set.tags[way] == 0 || begun_ - set.begun_before[way] > begun_ - set.begun_before[chosen]) {
       chosen = way;
     }
   }
@@ -159,11 +158,12 @@ FragmentRecords::Record& FragmentRecords::begin(const DatagramKey& key, uint64_t
 void FragmentRecords::begin_again(Record& record, uint32_t now_ms) {
   see_off(record, DropReason::kFragmentTimeout);
   record.ranges = {};
+  record.begun_ms = now_ms;
   record.latest_ms = now_ms;
   record.total = 0;
   record.flow = {};
-  record.first_seen = false;
-  begun_of(number_of(record)) = now_ms;
+  const RecordNumber number = number_of(record);
+  sets_[number / kWays].begun_before[number % kWays] = begun_++;
 }
 
 void FragmentRecords::forget(RecordNumber number, DropReason reason) {
@@ -180,7 +180,7 @@ FragmentRanges::Fit FragmentRecords::fit(const Record& record, const ParsedHeade
   if (!fragment.more_fragments() && end < record.ranges.end()) {
     return FragmentRanges::Fit::kOverlaps;  // the last one, and others lie beyond it
   }
-  const bool may_be_last_room = record.first_seen || fragment.fragment_begin() == 0;
+  const bool may_be_last_room = record.first_seen() || fragment.fragment_begin() == 0;
   return record.ranges.fit(fragment.fragment_begin(), end,
                            FragmentRanges::kCapacity - (may_be_last_room ? 0U : 1U));
 }
@@ -204,8 +204,7 @@ void FragmentRecords::sweep(uint32_t now_ms) {
     for (uint32_t way = 0; way < kWays; ++way) {
       const Set& set = sets_[next_set_];
       const RecordNumber number = next_set_ * kWays + way;
-      if (set.tags[way] != 0 && now_ms - set.begun_ms[way] >= kLifeMs &&
-          records_[number].guests == 0) {
+      if (set.tags[way] != 0 && is_over(records_[number], now_ms) && records_[number].guests == 0) {
         forget(number, DropReason::kNone);
       }
     }

@@ -86,23 +86,26 @@ class FragmentRecords {
   static constexpr uint32_t kSetsPerCall = 4;  // that expire() looks at
   static_assert((kSets & (kSets - 1)) == 0);
 
-  // One cache line says which record may be meant, and which is the oldest.
+  // One cache line says which record may be meant, and which is the oldest: how many records had
+  // begun before each. (A burst has one time, so that times would not tell.)
   struct alignas(64) Set {
     uint32_t tags[kWays];  // of the hash; 0: free
-    uint32_t begun_ms[kWays];
+    uint32_t begun_before[kWays];
   };
   static_assert(sizeof(Set) == 64);
 
   struct alignas(64) Record {
     DatagramKey key;
     FragmentRanges ranges;
+    uint32_t begun_ms;
     uint32_t latest_ms;  // when a fragment was accepted last
     uint16_t total;      // bytes of the datagram, where the last fragment has said so; else 0
     RoomNumber first_guest;
     RoomNumber last_guest;
-    DatagramFlow flow;
+    DatagramFlow flow;  // once the first fragment has been seen
     uint8_t guests;
-    bool first_seen;  // the first fragment: `flow` is known
+
+    [[nodiscard]] bool first_seen() const { return ranges.have_the_first_byte(); }
   };
   static_assert(sizeof(Record) == 128);
 
@@ -129,14 +132,14 @@ class FragmentRecords {
   [[nodiscard]] uint32_t& tag_of(RecordNumber number) {
     return sets_[number / kWays].tags[number % kWays];
   }
-  [[nodiscard]] uint32_t& begun_of(RecordNumber number) {
-    return sets_[number / kWays].begun_ms[number % kWays];
-  }
   [[nodiscard]] RecordNumber number_of(const Record& record) const {
     return static_cast<RecordNumber>(&record - records_.get());
   }
   [[nodiscard]] static FragmentRanges::Fit fit(const Record& record, const ParsedHeaders& fragment);
   void note(Record& record, const ParsedHeaders& fragment, uint32_t now_ms);
+  [[nodiscard]] static bool is_over(const Record& record, uint32_t now_ms) {
+    return now_ms - record.begun_ms >= kLifeMs;
+  }
   Ruling admit_first(Record& record, const ParsedHeaders& fragment, uint32_t now_ms);
   Ruling hold(Record& record, const ParsedHeaders& fragment, uint64_t now_ns);
   void sweep(uint32_t now_ms);
@@ -158,6 +161,7 @@ class FragmentRecords {
   RoomList ready_;
   RoomList leaving_;
   uint32_t datagrams_ = 0;
+  uint32_t begun_ = 0;  // records, counted
   uint32_t waiting_count_ = 0;
   uint32_t next_set_ = 0;  // to be looked at by sweep()
 };

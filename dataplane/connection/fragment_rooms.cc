@@ -37,7 +37,7 @@ FragmentRecords::RoomNumber FragmentRecords::check_out_longest(const Record* but
   const RoomNumber number = pop(waiting_);
   --waiting_count_;
   Record& record = records_[rooms_[number].record];
-  assert(record.first_guest == number && !record.first_seen);
+  assert(record.first_guest == number && !record.first_seen());
   record.first_guest = rooms_[number].next_of_datagram;
   --record.guests;
   if (record.guests == 0) {
