@@ -2,6 +2,7 @@
 // an array beside the entries (translation_table.h), so that DR and TUN do not pay for it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/connection/connection.h"
@@ -33,7 +34,7 @@ enum ServerSeen : uint8_t {
   kServerAcknowledged = 0x02,  // the client has acknowledged the server's sequence
   kServerFin = 0x04,
   kServerRst = 0x08,
-  kHopIsMac = 0x10,  // client_mac is one; else its first four bytes are a NeighborIndex
+  kHopIsMac = 0x10,  // client_hop is one
 };
 
 struct alignas(32) TranslationRecord {
@@ -43,7 +44,8 @@ struct alignas(32) TranslationRecord {
   uint32_t server_next_sequence = 0;
   // The way to the client, as it was found under this generation of the routes; 0: never.
   uint32_t hop_generation = 0;
-  MacAddress client_mac;    // kHopIsMac: where the client's frames come from, on its own network
+  // kHopIsMac: where the client's frames come from, on its own network; else a NeighborIndex.
+  std::array<uint8_t, 6> client_hop{};
   uint8_t client_port = 0;  // the PortIndex of that way
   uint8_t server_seen = 0;
 };

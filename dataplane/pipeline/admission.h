@@ -7,16 +7,27 @@
 
 namespace ballast {
 
-// The VIP, if a packet to it came by the same port and MAC in this burst, and was let in; else
-// null, and classify() decides.
+inline bool Pipeline::is_open(const Gate& gate, const IpAddress& address,
+                              const Packet& packet) const {
+  const auto& ethernet = *packet.view().header_at<EthernetHeader>(0);
+  return gate.burst == burst_ && gate.address == address &&
+         gate.frame_destination == ethernet.destination && gate.port == packet.in_port &&
+         ethernet.source != gate.port_mac;
+}
+
+// The VIP or local address, if a packet to it came by the same port and MAC in this burst, and was
+// let in; else null, and classify() decides.
 inline const LocalAddress* Pipeline::find_gate(const Packet& packet,
                                                const ParsedHeaders& parsed) const {
   const Gate& gate = gates_[gate_of(parsed.destination)];
-  const auto& ethernet = *packet.view().header_at<EthernetHeader>(0);
-  const bool open = gate.burst == burst_ && gate.address == parsed.destination &&
-                    gate.frame_destination == ethernet.destination && gate.port == packet.in_port &&
-                    ethernet.source != gate.port_mac;
-  return open ? gate.vip : nullptr;
+  return is_open(gate, parsed.destination, packet) ? gate.local : nullptr;
+}
+
+// Whether a reply of the same server in NAT came by the same port and MAC in this burst, and this
+// packet is for somebody else, too.
+inline bool Pipeline::passes_reply_gate(const Packet& packet, const ParsedHeaders& parsed) const {
+  return is_open(reply_gates_[gate_of(parsed.source)], parsed.source, packet) &&
+         snapshot_->addresses->find(parsed.destination) == nullptr;
 }
 
 // Whether a NIC hashes this packet by the four-tuple of its flow. An ICMP error's flow is that of
@@ -31,32 +42,58 @@ inline bool is_hashed_by_ports(const ParsedHeaders& parsed) {
 // To its connection, by slot.key, if this worker owns it.
 inline void Pipeline::enter_flow(Packet& packet, Slot& slot) {
   if (around_.steering.workers() != 1 && packet.handed_over != HandOver::kFlow) {
-    const bool hash_is_of_flow = packet.has_rss_hash && is_hashed_by_ports(slot.parsed);
-    const WorkerIndex owner = hash_is_of_flow ? around_.steering.owner(packet.rss_hash)
-                                              : around_.steering.owner(slot.key);
+    const WorkerIndex owner = owner_of(packet, slot);
     if (owner != worker_) {
-      packet.verdict = Verdict::kHandOver;
-      packet.owner = owner;
-      packet.hand_over_for = HandOver::kFlow;
-      around_.counters.handed_over.add(1);
-      return;
+      return hand_over(packet, slot, owner, HandOver::kFlow);
     }
   }
-  connections_.prefetch_bucket(slot.key, slot.probe);
+  if (slot.from == Side::kClient) [[likely]] {
+    connections_.prefetch_bucket(slot.flow(), slot.probe);
+  } else {
+    translations_->prefetch_bucket(slot.key, slot.probe);
+  }
   flows_[flow_count_++] = {&packet, &slot};
   if (flow_count_ > kLead) [[likely]] {
-    connections_.prefetch_entry(flows_[flow_count_ - 1 - kLead].slot->probe);
+    fetch_entry(*flows_[flow_count_ - 1 - kLead].slot);
+  }
+}
+
+inline void Pipeline::fetch_entry(Slot& slot) {
+  if (slot.from == Side::kServer) {
+    return translations_->prefetch_entry(slot.probe);
+  }
+  connections_.prefetch_entry(slot.probe);
+  if (slot.local->translates && translations_ != nullptr) {
+    translations_->prefetch_record(slot.probe);
   }
 }
 
 inline void Pipeline::enter_client_flow(Packet& packet, Slot& slot) {
   const ParsedPacket& parsed = slot.parsed;
-  slot.key.client.set_words(parsed.source.words());
-  slot.key.vip.set_words(parsed.destination.words());
-  slot.key.client_port = parsed.source_port;
-  slot.key.vip_port = parsed.destination_port;
-  slot.key.protocol = parsed.protocol;
+  FlowKey& flow = slot.flow();
+  flow.client.set_words(parsed.source.words());
+  flow.vip.set_words(parsed.destination.words());
+  flow.client_port = parsed.source_port;
+  flow.vip_port = parsed.destination_port;
+  flow.protocol = parsed.protocol;
+  slot.from = Side::kClient;
   enter_flow(packet, slot);
+}
+
+inline void Pipeline::enter_reply(Packet& packet, Slot& slot) {
+  const ParsedPacket& parsed = slot.parsed;
+  slot.key.assign({parsed.source, parsed.source_port, parsed.protocol}, parsed.destination,
+                  parsed.destination_port);
+  slot.from = Side::kServer;
+  enter_flow(packet, slot);
+}
+
+// By slot.local, which is set.
+inline void Pipeline::enter_transport(Packet& packet, Slot& slot) {
+  if (slot.local->role == AddressRole::kVip) [[likely]] {
+    return enter_client_flow(packet, slot);
+  }
+  enter_reply(packet, slot);
 }
 
 }  // namespace ballast

@@ -1,4 +1,6 @@
 // Whose packet is it: a VIP's, the node's own, the kernel's, or nobody's.
+#include <algorithm>
+
 #include "dataplane/neighbor/arp_responder.h"
 #include "dataplane/neighbor/echo_responder.h"
 #include "dataplane/neighbor/nd_responder.h"
@@ -52,29 +54,29 @@ void Pipeline::classify(Packet& packet, Slot& slot) {
 
 void Pipeline::classify_arp(Packet& packet, Slot& slot) {
   const ArpTarget arp = read_arp(packet.view(), slot.parsed);
-  if (const LocalAddress* vip = asked_for_vip(packet, slot, arp.target)) {
+  if (const LocalAddress* local = asked_for_address(packet, slot, arp.target)) {
     FrameBuffer frame = buffer_of(packet);
-    const DropReason reason = answer_arp(frame, slot.parsed, mac_of(*vip, packet.in_port));
+    const DropReason reason = answer_arp(frame, slot.parsed, mac_of(*local, packet.in_port));
     return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
   }
 }
 
 void Pipeline::classify_neighbor_discovery(Packet& packet, Slot& slot) {
   const std::optional<IpAddress> target = solicited_target(packet.view(), slot.parsed);
-  if (const LocalAddress* vip = asked_for_vip(packet, slot, target)) {
+  if (const LocalAddress* local = asked_for_address(packet, slot, target)) {
     FrameBuffer frame = buffer_of(packet);
-    // The address of a virtual router (RFC 9568 section 8.2.2); without VRRP it is a host's.
-    const NaFlags flags{.router = index(vip->lease) != 0};
+    // A gateway is a router, and so is a virtual router's address (RFC 9568 section 8.2.2).
+    const NaFlags flags{.router = local->role == AddressRole::kGateway || index(local->lease) != 0};
     const DropReason reason =
-        answer_neighbor_solicitation(frame, slot.parsed, mac_of(*vip, packet.in_port), flags);
+        answer_neighbor_solicitation(frame, slot.parsed, mac_of(*local, packet.in_port), flags);
     return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
   }
 }
 
-// The VIP that somebody asks the MAC of, if it is for this node to answer; else null, with the
+// The address that somebody asks the MAC of, if it is for this node to answer; else null, with the
 // packet decided.
-const LocalAddress* Pipeline::asked_for_vip(Packet& packet, const Slot& slot,
-                                            const std::optional<IpAddress>& target) {
+const LocalAddress* Pipeline::asked_for_address(Packet& packet, const Slot& slot,
+                                                const std::optional<IpAddress>& target) {
   const LocalAddress* local = target ? snapshot_->addresses->find(*target) : nullptr;
   if (local == nullptr || local->role == AddressRole::kNode) {
     const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
@@ -96,67 +98,64 @@ const LocalAddress* Pipeline::asked_for_vip(Packet& packet, const Slot& slot,
   return local;
 }
 
-// Whether a unicast frame is addressed to the port, or to the MAC that the VIP is answered with.
-bool Pipeline::reaches(const Packet& packet, const LocalAddress& vip) const {
+// Whether a unicast frame is addressed to the port, or to the MAC that the address is answered
+// with.
+bool Pipeline::reaches(const Packet& packet, const LocalAddress& local) const {
   const MacAddress& destination = ethernet_of(packet).destination;
   return destination == snapshot_->ports[index(packet.in_port)].mac ||
-         destination == mac_of(vip, packet.in_port);
+         destination == mac_of(local, packet.in_port);
+}
+
+// Whether a unicast frame is addressed to the port, or to a gateway that this node holds: as what a
+// router is sent.
+bool Pipeline::reaches_gateway(const Packet& packet) const {
+  const MacAddress& destination = ethernet_of(packet).destination;
+  if (destination == snapshot_->ports[index(packet.in_port)].mac) {
+    return true;
+  }
+  const std::span<const LocalAddress> gateways = snapshot_->addresses->gateways();
+  return std::any_of(gateways.begin(), gateways.end(), [&](const LocalAddress& gateway) {
+    return gateway.virtual_mac == destination && forwards(gateway);
+  });
 }
 
 void Pipeline::classify_ip(Packet& packet, Slot& slot) {
-  const MacAddress& frame_destination = ethernet_of(packet).destination;
-  const MacAddress& port_mac = snapshot_->ports[index(packet.in_port)].mac;
   const LocalAddress* local = snapshot_->addresses->find(slot.parsed.destination);
-  const bool for_vip = local != nullptr && local->role != AddressRole::kNode;
+  const bool is_answered_for = local != nullptr && local->role != AddressRole::kNode;
   if (slot.parsed.multicast_frame) {
     // A unicast address inside a multicast frame is refused (RFC 1122 section 3.3.6); the node's
     // own are the kernel's business, which knows the broadcast addresses of its networks.
-    return for_vip ? drop(packet, DropReason::kNotForUs) : punt(packet, slot.parsed);
+    return is_answered_for ? drop(packet, DropReason::kNotForUs) : punt(packet, slot.parsed);
   }
-  if (for_vip) {
+  if (is_answered_for) {
     if (!forwards(*local)) {
       return drop(packet, DropReason::kVipNotOwned);
     }
     if (!reaches(packet, *local)) {
       return drop(packet, DropReason::kNotForUs);
     }
-    slot.vip = local;
-    open_gate(packet, *local);
-    return classify_for_vip(packet, slot);
+    slot.local = local;
+    return classify_for_local(packet, slot);
   }
-  if (frame_destination != port_mac) {
+  if (!reaches_gateway(packet)) {
     return drop(packet, DropReason::kNotForUs);
   }
   // Until ballastd has said what this node's addresses are, all that reaches the port's MAC is the
   // kernel's, so that the node stays reachable.
   if (local != nullptr || snapshot_->generation == 0) {
-    return punt(packet, slot.parsed);
+    return punt_routed(packet, slot);
   }
-  drop(packet, DropReason::kTransit);
+  classify_for_others(packet, slot);
 }
 
-void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
-  const ParsedPacket& parsed = slot.parsed;
-  switch (parsed.kind) {
+void Pipeline::classify_for_local(Packet& packet, Slot& slot) {
+  switch (slot.parsed.kind) {
     case PacketKind::kTransport:
-      return enter_client_flow(packet, slot);
+      return classify_transport(packet, slot);
     case PacketKind::kIcmpError:
-      // The quoted packet went from the VIP to the client.
-      if (!parsed.inner.has_ports) {
-        return drop(packet, DropReason::kIcmpUnmatched);
-      }
-      slot.key = {parsed.inner.destination, parsed.inner.source, parsed.inner.destination_port,
-                  parsed.inner.source_port, parsed.inner.protocol};
-      return enter_flow(packet, slot);
-    case PacketKind::kEchoRequest: {
-      if (!answers(*slot.vip)) {
-        return drop(packet, DropReason::kVipNotOwned);
-      }
-      FrameBuffer frame = buffer_of(packet);
-      const DropReason reason =
-          slot.vip->answer_ping ? answer_echo(frame, parsed) : DropReason::kIcmpOther;
-      return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
-    }
+      return classify_icmp_error(packet, slot);
+    case PacketKind::kEchoRequest:
+      return answer_ping(packet, slot);
     case PacketKind::kIcmpOther:
       return drop(packet, DropReason::kIcmpOther);
     case PacketKind::kLaterFragment:
@@ -169,14 +168,131 @@ void Pipeline::classify_for_vip(Packet& packet, Slot& slot) {
   }
 }
 
+void Pipeline::classify_transport(Packet& packet, Slot& slot) {
+  switch (slot.local->role) {
+    case AddressRole::kLocal:
+      if (translations_ == nullptr) {
+        break;
+      }
+      [[fallthrough]];
+    case AddressRole::kVip:
+      open_gate(gates_, slot.local->address, packet, slot.local);
+      return enter_transport(packet, slot);
+    case AddressRole::kGateway:
+    case AddressRole::kNode:
+      break;
+  }
+  refuse(packet, slot, DropReason::kNoService, snapshot_->on_no_service);
+}
+
+// About a packet that went from the VIP to a client, or from a local address to a server.
+void Pipeline::classify_icmp_error(Packet& packet, Slot& slot) {
+  const InnerPacket& inner = slot.parsed.inner;
+  const bool from_server = slot.local->role == AddressRole::kLocal && translations_ != nullptr;
+  if (!inner.has_ports || (slot.local->role != AddressRole::kVip && !from_server)) {
+    return drop(packet, DropReason::kIcmpUnmatched);
+  }
+  if (from_server) {
+    return enter_icmp_error_to_server(packet, slot);
+  }
+  slot.flow() = {inner.destination, inner.source, inner.destination_port, inner.source_port,
+                 inner.protocol};
+  slot.from = Side::kClient;
+  enter_flow(packet, slot);
+}
+
+// About a packet that went to a server: what it quotes has the shape of a reply's key.
+void Pipeline::enter_icmp_error_to_server(Packet& packet, Slot& slot) {
+  const InnerPacket& inner = slot.parsed.inner;
+  slot.key.assign({inner.destination, inner.destination_port, inner.protocol}, inner.source,
+                  inner.source_port);
+  slot.from = Side::kServer;
+  enter_flow(packet, slot);
+}
+
+void Pipeline::answer_ping(Packet& packet, const Slot& slot) {
+  if (!answers(*slot.local)) {
+    return drop(packet, DropReason::kVipNotOwned);
+  }
+  FrameBuffer frame = buffer_of(packet);
+  const DropReason reason =
+      slot.local->answer_ping ? answer_echo(frame, slot.parsed) : DropReason::kIcmpOther;
+  return reason == DropReason::kNone ? answer(packet, frame) : drop(packet, reason);
+}
+
+// What a router is sent: a server's reply in NAT, or something that is none of ours.
+void Pipeline::classify_for_others(Packet& packet, Slot& slot) {
+  slot.local = nullptr;
+  if (translations_ == nullptr || !classify_nat_reply(packet, slot)) {
+    pass_to_kernel_router(packet, slot, DropReason::kTransit);
+  }
+}
+
+// False when the packet is not about a server's.
+bool Pipeline::classify_nat_reply(Packet& packet, Slot& slot) {
+  const ParsedPacket& parsed = slot.parsed;
+  const auto is_server = [this](const IpAddress& address) {
+    return !snapshot_->reply_sources->find(address).empty();
+  };
+  if (parsed.kind == PacketKind::kIcmpError) {
+    if (!parsed.inner.has_ports || !is_server(parsed.inner.destination)) {
+      return false;
+    }
+    enter_icmp_error_to_server(packet, slot);
+    return true;
+  }
+  if (parsed.kind != PacketKind::kTransport || !is_server(parsed.source)) {
+    return false;
+  }
+  open_gate(reply_gates_, parsed.source, packet, nullptr);
+  enter_reply(packet, slot);
+  return true;
+}
+
 // The next plain packet of this burst that comes the same way need not be looked at again.
-void Pipeline::open_gate(const Packet& packet, const LocalAddress& vip) {
-  gates_[gate_of(vip.address)] = {.address = vip.address,
-                                  .vip = &vip,
-                                  .burst = burst_,
-                                  .frame_destination = ethernet_of(packet).destination,
-                                  .port_mac = snapshot_->ports[index(packet.in_port)].mac,
-                                  .port = packet.in_port};
+void Pipeline::open_gate(Gates& gates, const IpAddress& address, const Packet& packet,
+                         const LocalAddress* local) {
+  gates[gate_of(address)] = {.address = address,
+                             .local = local,
+                             .burst = burst_,
+                             .frame_destination = ethernet_of(packet).destination,
+                             .port_mac = snapshot_->ports[index(packet.in_port)].mac,
+                             .port = packet.in_port};
+}
+
+// Who owns a flow, by slot.key.
+WorkerIndex Pipeline::owner_of(const Packet& packet, const Slot& slot) const {
+  const Steering& steering = around_.steering;
+  const FlowKey& key = slot.flow();
+  const bool is_nat_reply = slot.local == nullptr;
+  if (is_nat_reply || goes_by_client(slot)) {
+    return steering.owner_by_client(key.client, key.client_port);
+  }
+  if (packet.has_rss_hash && is_hashed_by_ports(slot.parsed)) {
+    return steering.owner(packet.rss_hash);
+  }
+  return slot.from == Side::kClient
+             ? steering.owner(key)
+             : steering.owner_of_reply(key.vip, key.vip_port, key.client, key.client_port);
+}
+
+bool Pipeline::goes_by_client(const Slot& slot) const {
+  if (slot.from != Side::kClient || !slot.local->steers_by_client) {
+    return false;
+  }
+  const VirtualService* service = service_of(slot.flow());
+  return service != nullptr && service->mode == ForwardingMode::kNat;
+}
+
+void Pipeline::hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, HandOver what_for) {
+  packet.verdict = Verdict::kHandOver;
+  packet.owner = owner;
+  packet.hand_over_for = what_for;
+  packet.datagram_source_port = slot.parsed.source_port;
+  packet.datagram_destination_port = slot.parsed.destination_port;
+  (what_for == HandOver::kFlow ? around_.counters.handed_over
+                               : around_.counters.handed_over_fragments)
+      .add(1);
 }
 
 }  // namespace ballast

@@ -46,6 +46,10 @@ struct alignas(64) ServerCounters {
     packets_in.add(1);
     bytes_in.add(ip_packet_length);
   }
+  void count_out(uint16_t ip_packet_length) {
+    packets_out.add(1);
+    bytes_out.add(ip_packet_length);
+  }
 
   // By the main thread, while no worker counts here.
   void clear() {
@@ -63,7 +67,8 @@ struct WorkerCounters {
   Counter<uint64_t> packets;
   Counter<uint64_t> polls;
   Counter<uint64_t> idle_polls;
-  Counter<uint64_t> handed_over;
+  Counter<uint64_t> handed_over;            // to the owner of the flow
+  Counter<uint64_t> handed_over_fragments;  // to who knows the ports
   Counter<uint64_t> expired;
   Counter<uint64_t> recycled;
   Counter<uint64_t> evicted;
@@ -74,6 +79,9 @@ struct WorkerCounters {
   Counter<uint64_t> answers_limited;  // resets and unreachables that the rate limit kept back
   Counter<uint64_t> trusted;          // connections at present
   Counter<uint64_t> untrusted;
+  Counter<uint64_t> local_ports_taken;  // of FULLNAT at present, as of the last tick
+  Counter<uint64_t> local_ports_resting;
+  Counter<uint64_t> fragments_held;  // at present, for the first of their datagram
   Counter<uint64_t> waiting;  // packets at present, for a next hop's MAC; as of the last tick
   std::array<Counter<uint64_t>, kDropReasons> drops;
 

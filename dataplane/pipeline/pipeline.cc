@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "dataplane/packet/plain_packet.h"
 #include "dataplane/pipeline/admission.h"
@@ -19,6 +20,17 @@ std::vector<SchedulerCursor> fresh_cursors(uint32_t pools, WorkerIndex worker) {
   return std::vector<SchedulerCursor>(pools, SchedulerCursor{.position = 0, .salt = index(worker)});
 }
 
+// Which of them a worker may use is a matter of where the replies arrive.
+std::unique_ptr<LocalPorts> make_local_ports(const PipelineSettings& settings,
+                                             const PipelineSurroundings& around,
+                                             LocalPorts::IsOwned is_owned) {
+  if (!settings.connections.translations) {
+    return nullptr;
+  }
+  return std::make_unique<LocalPorts>(settings.local_ports, settings.flow_hash_key,
+                                      settings.local_port_seed, std::move(is_owned), around.memory);
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings& surroundings)
@@ -31,6 +43,14 @@ Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings&
             on_connection_end(connection, end);
           },
           surroundings.memory),
+      translations_(connections_.translations()),
+      ports_(make_local_ports(
+          settings, surroundings,
+          [this](LocalAddressIndex address, Big16 port, const ServerEndpoint& server) {
+            return around_.steering.owner_of_reply(server.address, server.port,
+                                                   (*snapshot_->local_addresses)[index(address)],
+                                                   port) == worker_;
+          })),
       punt_limiter_(settings.punt),
       answer_limit_(settings.answers_per_second, kAnswerBurst),
       cursors_(fresh_cursors(settings.max_pools, settings.worker)) {}
@@ -73,10 +93,13 @@ void Pipeline::admit_all(std::span<Packet> burst) {
     Slot& slot = slots_[i];
     if (!parse_plain(packet.view(), slot.parsed)) [[unlikely]] {
       admit_any(packet, slot);
-    } else if (const LocalAddress* vip = find_gate(packet, slot.parsed); vip != nullptr)
+    } else if (const LocalAddress* local = find_gate(packet, slot.parsed); local != nullptr)
         [[likely]] {
-      slot.vip = vip;
-      enter_client_flow(packet, slot);
+      slot.local = local;
+      enter_transport(packet, slot);
+    } else if (translations_ != nullptr && passes_reply_gate(packet, slot.parsed)) {
+      slot.local = nullptr;
+      enter_reply(packet, slot);
     } else {
       packet.reason = DropReason::kNone;
       classify(packet, slot);
@@ -92,7 +115,7 @@ void Pipeline::admit_any(Packet& packet, Slot& slot) {
 
 void Pipeline::look_up_rest() {
   for (size_t i = flow_count_ - std::min(flow_count_, kLead); i < flow_count_; ++i) {
-    connections_.prefetch_entry(flows_[i].slot->probe);
+    fetch_entry(*flows_[i].slot);
   }
 }
 
@@ -100,7 +123,11 @@ void Pipeline::look_up_rest() {
 // hangs beside an entry that is about to move.
 inline void Pipeline::look_closer(Slot& slot) const {
   if (slot.probe.candidate == 0) [[unlikely]] {
-    connections_.prefetch_second_entry(slot.probe);
+    if (slot.from == Side::kServer) {
+      translations_->prefetch_second_entry(slot.probe);
+    } else {
+      connections_.prefetch_second_entry(slot.probe);
+    }
   } else if ((slot.parsed.tcp_flags & (kFin | kRst)) != 0) [[unlikely]] {
     connections_.prefetch_links(slot.probe);
   }
@@ -125,6 +152,11 @@ void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
   around_.counters.trusted.set(connections_.trusted());
   around_.counters.untrusted.set(connections_.untrusted());
   around_.counters.waiting.set(waiting_.size());
+  if (ports_) {
+    ports_->tidy(now_);
+    around_.counters.local_ports_taken.set(ports_->taken());
+    around_.counters.local_ports_resting.set(ports_->resting());
+  }
   if (waiting_.empty()) {
     return;
   }

@@ -21,6 +21,10 @@
 //   - Where the table has no room, packets are forwarded without an entry, and counted.
 //   With any other scheduler, all of these are refused.
 //
+//   In NAT and FULLNAT the servers' packets pass here as well, and are found by another key
+//   (ReturnKey): a burst may hold both kinds. They go to the client by a route that its connection
+//   remembers, or on the client's own network to the MAC that its frames come from.
+//
 //   Packets that wait for a next hop's MAC (verdict kHold) stay in the pipeline until tick() gives
 //   them back.
 //
@@ -30,12 +34,14 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "dataplane/api/lease_page.h"
 #include "dataplane/connection/connection_table.h"
+#include "dataplane/connection/local_ports.h"
 #include "dataplane/neighbor/neighbor_table.h"
 #include "dataplane/packet/parser.h"
 #include "dataplane/pipeline/counters.h"
@@ -45,6 +51,8 @@
 #include "dataplane/pipeline/steering.h"
 #include "dataplane/pipeline/token_bucket.h"
 #include "dataplane/pipeline/waiting_room.h"
+#include "dataplane/rewrite/icmp_error.h"
+#include "dataplane/rewrite/rewrite_result.h"
 #include "dataplane/service/forwarding_snapshot.h"
 
 namespace ballast {
@@ -56,6 +64,8 @@ struct PipelineSettings {
   PuntLimits punt;
   uint32_t answers_per_second = 1000;  // resets and ICMP errors of this worker
   uint32_t max_pools = 131'072;
+  LocalPortSettings local_ports;  // of this worker; used with connections.translations
+  uint64_t local_port_seed = 0;   // drawn anew in every process
 };
 
 // What a pipeline borrows; all of it outlives the pipeline.
@@ -69,6 +79,8 @@ struct PipelineSurroundings {
   NeighborRequests& requests;   // this worker's
   TableMemory& memory;
 };
+
+class ReturnKeys;
 
 class Pipeline {
  public:
@@ -96,14 +108,23 @@ class Pipeline {
   void drain(const std::function<void(Packet&)>& release);
 
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
+  // Null without translations.
+  [[nodiscard]] const LocalPorts* local_ports() const { return ports_.get(); }
 
  private:
+  enum class Side : uint8_t { kClient, kServer };
+
   // One packet between the stages.
   struct Slot {
     ParsedPacket parsed;
-    FlowKey key;
-    ConnectionTable::Probe probe;
-    const LocalAddress* vip = nullptr;
+    ReturnKey key;  // of a server's packet; of a client's, its flow
+    ConnectionProbe probe;
+    // The VIP or local address that the packet is sent to; null: a reply in NAT, to the client.
+    const LocalAddress* local = nullptr;
+    Side from = Side::kClient;
+
+    [[nodiscard]] FlowKey& flow() { return key.tuple; }
+    [[nodiscard]] const FlowKey& flow() const { return key.tuple; }
   };
   // Flows between asking memory for a bucket and reading it: as many as fill the time that memory
   // takes. 8 and 16 cost the same, 4 is too few (docs/performance.md).
@@ -114,17 +135,21 @@ class Pipeline {
     Slot* slot;
   };
 
-  // A VIP that packets of this burst were let in for, by the way they came.
+  // A VIP or local address that packets of this burst were let in for, or a server in NAT whose
+  // replies were; by the way they came.
   struct Gate {
-    IpAddress address;
-    const LocalAddress* vip = nullptr;
+    IpAddress address;  // of the packets' destination; of a server's replies, their source
+    const LocalAddress* local = nullptr;
     uint64_t burst = 0;
     MacAddress frame_destination;
     MacAddress port_mac;
     PortIndex port{};
   };
   static constexpr size_t kGates = 16;
-  [[nodiscard]] static size_t gate_of(const IpAddress& vip) { return vip.bytes()[15] % kGates; }
+  using Gates = std::array<Gate, kGates>;
+  [[nodiscard]] static size_t gate_of(const IpAddress& address) {
+    return address.bytes()[15] % kGates;
+  }
 
   // --- stages over the burst
   void look_around(const ForwardingSnapshot& snapshot, uint64_t now_ns);
@@ -133,72 +158,159 @@ class Pipeline {
   void look_closer(Slot& slot) const;
   void forward_all();  // connection, server, next hop, rewrite
 
-  // --- admission (admission.h): plain packets for a VIP that is known to be open
+  // --- admission (admission.h): plain packets by a way that is known to be open
+  [[nodiscard]] bool is_open(const Gate& gate, const IpAddress& address,
+                             const Packet& packet) const;
   [[nodiscard]] const LocalAddress* find_gate(const Packet& packet,
                                               const ParsedHeaders& parsed) const;
+  [[nodiscard]] bool passes_reply_gate(const Packet& packet, const ParsedHeaders& parsed) const;
+  void enter_transport(Packet& packet, Slot& slot);
   void enter_client_flow(Packet& packet, Slot& slot);
+  void enter_reply(Packet& packet, Slot& slot);
   void enter_flow(Packet& packet, Slot& slot);
+  [[nodiscard]] WorkerIndex owner_of(const Packet& packet, const Slot& slot) const;
+  [[nodiscard]] bool goes_by_client(const Slot& slot) const;
+  void hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, HandOver what_for);
+  void fetch_entry(Slot& slot);
 
   // --- classify (classify.cc): whose packet is it
   void admit_any(Packet& packet, Slot& slot);
   void classify(Packet& packet, Slot& slot);
   void classify_arp(Packet& packet, Slot& slot);
   void classify_neighbor_discovery(Packet& packet, Slot& slot);
-  const LocalAddress* asked_for_vip(Packet& packet, const Slot& slot,
-                                    const std::optional<IpAddress>& target);
+  const LocalAddress* asked_for_address(Packet& packet, const Slot& slot,
+                                        const std::optional<IpAddress>& target);
   void classify_ip(Packet& packet, Slot& slot);
-  void classify_for_vip(Packet& packet, Slot& slot);
-  void open_gate(const Packet& packet, const LocalAddress& vip);
-  [[nodiscard]] bool reaches(const Packet& packet, const LocalAddress& vip) const;
-  [[nodiscard]] bool forwards(const LocalAddress& vip) const {
-    return (leases_.forwarding >> static_cast<unsigned>(vip.lease) & 1) != 0;
+  void classify_for_local(Packet& packet, Slot& slot);
+  void classify_transport(Packet& packet, Slot& slot);
+  void classify_icmp_error(Packet& packet, Slot& slot);
+  void classify_for_others(Packet& packet, Slot& slot);
+  void enter_icmp_error_to_server(Packet& packet, Slot& slot);
+  bool classify_nat_reply(Packet& packet, Slot& slot);
+  void answer_ping(Packet& packet, const Slot& slot);
+  void open_gate(Gates& gates, const IpAddress& address, const Packet& packet,
+                 const LocalAddress* local);
+  [[nodiscard]] bool reaches(const Packet& packet, const LocalAddress& local) const;
+  [[nodiscard]] bool reaches_gateway(const Packet& packet) const;
+  [[nodiscard]] bool forwards(const LocalAddress& local) const {
+    return (leases_.forwarding >> static_cast<unsigned>(local.lease) & 1) != 0;
   }
-  [[nodiscard]] bool answers(const LocalAddress& vip) const {
-    return (leases_.answering >> static_cast<unsigned>(vip.lease) & 1) != 0;
+  [[nodiscard]] bool answers(const LocalAddress& local) const {
+    return (leases_.answering >> static_cast<unsigned>(local.lease) & 1) != 0;
   }
-  [[nodiscard]] MacAddress mac_of(const LocalAddress& vip, PortIndex port) const {
-    return vip.virtual_mac.is_zero() ? snapshot_->ports[index(port)].mac : vip.virtual_mac;
+  [[nodiscard]] MacAddress mac_of(const LocalAddress& local, PortIndex port) const {
+    return local.virtual_mac.is_zero() ? snapshot_->ports[index(port)].mac : local.virtual_mac;
   }
 
-  // --- forward (forward.cc): flows
+  // --- forward (forward.cc): packets from clients
   void forward(Packet& packet, Slot& slot);
   [[nodiscard]] bool goes_on_as_it_is(const Connection& connection,
                                       const ParsedPacket& parsed) const;
-  ServerIndex change(Packet& packet, Slot& slot, Connection* connection);
-  ServerIndex open(Packet& packet, Slot& slot);
-  void enter(const Packet& packet, const ParsedPacket& parsed, Connection& connection,
-             ServerIndex server);
-  [[nodiscard]] ServerIndex server_of_unknown_flow(const Slot& slot);
-  [[nodiscard]] const VirtualService* service_of(const FlowKey& flow) const;
-  [[nodiscard]] ServerIndex pick(const Pool& pool, const FlowKey& flow) {
-    return pool.scheduler->pick({flow, around_.loads, cursors_[index(pool.index)]});
-  }
-  ServerIndex leave_server(Packet& packet, Slot& slot, Connection& connection, OnServerDown action);
-  void track_tcp(const Packet& packet, const ParsedPacket& parsed, Connection& connection);
+  ServerIndex change(Packet& packet, Slot& slot, Connection*& connection);
+  ServerIndex server_for_icmp_error(Packet& packet, Slot& slot, const Connection* connection);
+  ServerIndex leave_server(Packet& packet, Slot& slot, Connection*& connection,
+                           OnServerDown action);
+  void track_client(const Packet& packet, const ParsedPacket& parsed, Connection& connection);
   void set_state(Connection& connection, ConnectionState state);
-  void send_to_server(Packet& packet, const Slot& slot, ServerIndex server);
-  void send_with_care(Packet& packet, const Slot& slot, ServerIndex server);
-  void deliver(Packet& packet, const Neighbor& neighbor);
+  void limit_segments(const Packet& packet, const ParsedPacket& parsed, ServerIndex server);
+  [[nodiscard]] bool earns_trust(const Packet& packet, const ParsedPacket& parsed,
+                                 const Connection& connection);
+  void give_back_port(const Connection& connection);
   [[nodiscard]] const RealServer& server_of(const Connection& connection) const {
     return snapshot_->servers[index(connection.server)];
   }
   [[nodiscard]] uint32_t timeout_of(const Connection& connection) const;
   void on_connection_end(const Connection& connection, ConnectionEnd end);
 
+  // --- open (open.cc): new connections
+  ServerIndex open(Packet& packet, Slot& slot, Connection*& connection);
+  ServerIndex choose_server(Packet& packet, const Slot& slot, const VirtualService& service);
+  Connection* remember(Packet& packet, Slot& slot, const VirtualService& service,
+                       ServerIndex server);
+  void enter(const Packet& packet, const ParsedPacket& parsed, Connection& connection,
+             ServerIndex server);
+  void count_opened(Connection& connection);
+  bool translate_connection(const Packet& packet, Connection& connection,
+                            const LocalEndpoint& local);
+  [[nodiscard]] bool is_reached_otherwise(const FlowKey& flow, ServerIndex server);
+  [[nodiscard]] ServerIndex server_of_unknown_flow(const Slot& slot);
+  ServerIndex server_for_fragment(Packet& packet, const Slot& slot);
+  [[nodiscard]] const VirtualService* service_of(const FlowKey& flow) const;
+  [[nodiscard]] ServerIndex pick(const Pool& pool, const FlowKey& flow) {
+    return pool.scheduler->pick({flow, around_.loads, cursors_[index(pool.index)]});
+  }
+
+  // --- reply (reply.cc): packets from servers, in NAT and FULLNAT
+  void forward_reply(Packet& packet, Slot& slot);
+  void reply_of_unknown_flow(Packet& packet, Slot& slot);
+  bool change_by_reply(Packet& packet, const Slot& slot, Connection& connection,
+                       TranslationRecord& record);
+  struct FlowOfReply {
+    FlowKey flow;
+    ServerIndex server{};
+  };
+  [[nodiscard]] std::optional<FlowOfReply> flow_of_reply(const Slot& slot);
+  [[nodiscard]] bool leads_to(const VirtualService& service, const Listener& listener,
+                              ServerIndex server, const ParsedPacket& reply);
+  Connection* rebuild(const Packet& packet, const Slot& slot, const FlowOfReply& found);
+  void track_server(const Packet& packet, const ParsedPacket& parsed, Connection& connection,
+                    TranslationRecord& record);
+  void send_to_client(Packet& packet, Slot& slot, const FlowKey& flow, ServerIndex server,
+                      TranslationRecord& record);
+  RewriteResult rewrite_to_client(Packet& packet, Slot& slot, const FlowKey& flow,
+                                  ServerIndex server, TranslationRecord& record);
+  void note_frame_source(const Packet& packet, TranslationRecord& record) const;
+  void note_client_mac(const Packet& packet, const Connection& connection);
+  [[nodiscard]] ReturnKeys return_keys() const;
+  bool find_way(Packet& packet, const FlowKey& flow, TranslationRecord& record);
+  void pass_to_kernel_router(Packet& packet, const Slot& slot, DropReason otherwise);
+
+  // --- send (send.cc): rewrite, next hop
+  void send_to_server(Packet& packet, Slot& slot, ServerIndex server, Connection* connection);
+  void send_with_care(Packet& packet, Slot& slot, ServerIndex server, Connection* connection);
+  bool rewrite_to_server(Packet& packet, Slot& slot, const RealServer& server,
+                         Connection* connection);
+  RewriteResult translate_to_server(Packet& packet, Slot& slot, const RealServer& server,
+                                    Connection* connection);
+  bool enter_tunnel(Packet& packet, Slot& slot, const RealServer& server);
+  bool fits(Packet& packet, const Slot& slot, uint16_t mtu);
+  bool was_rewritten(Packet& packet, const Slot& slot, RewriteResult result);
+  void send_by(Packet& packet, PortIndex out_port, NeighborIndex next_hop);
+  void deliver(Packet& packet, const Neighbor& neighbor);
+
+  // --- what ICMP errors may quote (icmp_window.cc)
+  static void follow_client(const Packet& packet, const ParsedPacket& parsed,
+                            Connection& connection);
+  static void follow_server(const Packet& packet, const ParsedPacket& parsed,
+                            TranslationRecord& record);
+  [[nodiscard]] bool quotes_server_plausibly(const Packet& packet, const ParsedPacket& parsed,
+                                             const Connection& connection) const;
+  [[nodiscard]] static bool quotes_client_plausibly(const Packet& packet,
+                                                    const ParsedPacket& parsed,
+                                                    const Connection& connection);
+  [[nodiscard]] static uint32_t in_doubt(const Connection& connection);
+
   // --- answer (answer.cc): what goes back the way it came
   void drop(Packet& packet, DropReason reason);
   void punt(Packet& packet, const ParsedPacket& parsed);
+  void punt_routed(Packet& packet, const Slot& slot);
   // Drops the packet for `reason`, with a reset or port unreachable where `action`, the RFCs and
   // the rate limit allow.
   void refuse(Packet& packet, const Slot& slot, DropReason reason, RefuseAction action);
-  [[nodiscard]] MacAddress source_of_refusal(const LocalAddress& vip, PortIndex port) const;
+  [[nodiscard]] MacAddress source_of_refusal(const Slot& slot, PortIndex port) const;
+  [[nodiscard]] IpAddress source_of_error(const Packet& packet, const Slot& slot) const;
   void refuse_too_big(Packet& packet, const Slot& slot, uint16_t mtu);
+  void refuse_expired(Packet& packet, const Slot& slot);
+  void answer_with_error(Packet& packet, const Slot& slot, IcmpErrorKind kind,
+                         const IpAddress& source, uint16_t mtu = 0);
   void answer(Packet& packet, const FrameBuffer& frame);
   [[nodiscard]] bool may_answer(const Packet& packet, const Slot& slot);
 
   PipelineSurroundings around_;
   WorkerIndex worker_;
   ConnectionTable connections_;
+  TranslationTable* translations_;     // of connections_; null without
+  std::unique_ptr<LocalPorts> ports_;  // with translations_
   PuntLimiter punt_limiter_;
   TokenBucket answer_limit_;
   WaitingRoom waiting_;
@@ -214,7 +326,9 @@ class Pipeline {
   std::array<Slot, kMaxBurst> slots_;
   std::array<Flow, kMaxBurst> flows_;  // in order of arrival
   size_t flow_count_ = 0;
-  std::array<Gate, kGates> gates_{};
+  Gates gates_{};
+  Gates reply_gates_{};
+  uint16_t identification_ = 0;  // of the last outer IPv4 header
 };
 
 }  // namespace ballast

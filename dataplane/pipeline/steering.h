@@ -44,6 +44,13 @@ class Steering {
   [[nodiscard]] WorkerIndex owner_by_client(const IpAddress& client, Big16 client_port) const {
     return workers_ == 1 ? WorkerIndex{0} : owner(toeplitz_.hash_source(client, client_port));
   }
+  // Of a reply to a local address, as a NIC hashes it: local ports are taken so that this is the
+  // owner of the flow (LocalPorts::IsOwned).
+  [[nodiscard]] WorkerIndex owner_of_reply(const IpAddress& server, Big16 server_port,
+                                           const IpAddress& local, Big16 local_port) const {
+    return workers_ == 1 ? WorkerIndex{0}
+                         : owner(toeplitz_.hash(server, local, server_port, local_port));
+  }
   // The worker that keeps the datagram of this fragment; no hash of a flow.
   [[nodiscard]] WorkerIndex fragment_owner(const ParsedHeaders& fragment) const {
     return owner(DatagramKey::of(fragment).tuple);

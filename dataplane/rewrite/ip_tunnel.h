@@ -94,6 +94,10 @@ class TunnelHeader {
 
   [[nodiscard]] uint16_t overhead() const { return overhead_; }
   [[nodiscard]] Family outer_family() const { return family_; }
+  // What its clients are told when a packet is too long: tunnel_mtu().
+  [[nodiscard]] uint16_t inner_mtu(Family inner, uint16_t link_mtu) const {
+    return tunnel_mtu(tunnel_.encapsulation, family_, inner, link_mtu);
+  }
 
   // Puts the headers in front of the IP packet of `frame`, and moves the link-layer header, VLAN
   // tags included, in front of them; `headroom` bytes before the frame's first may be written. On

@@ -111,7 +111,7 @@ TEST_P(HandOver, KeepsOneConnectionPerFlowOnTheOwner) {
 TEST_P(HandOver, HappensOnceOnly) {
   for (uint16_t worker = 0; worker < kWorkers; ++worker) {
     const Outcome outcome = network.send(from_client().tcp(40000, 80, kSyn).build(),
-                                         {.worker = worker, .handed_over = HandOver::kFlow});
+                                         {.worker = worker, .handed_over = ballast::HandOver::kFlow});
     EXPECT_EQ(outcome.verdict, Verdict::kTransmit);
   }
 }

@@ -61,6 +61,9 @@ TestNetwork::TestNetwork(Options options)
   snapshot.lease_slots = 2;
   snapshot.routes = std::make_shared<const RouteTable>();
   snapshot.servers.resize(1);
+  snapshot.local_addresses = std::make_shared<const std::vector<IpAddress>>();
+  snapshot.reply_sources = std::make_shared<const ReplySources>();
+  snapshot.client_hops = std::make_shared<const ClientHops>();
   leases.hold_forever(0);
   set_lease(kLeaseNeverEnds);
   for (const Family4or6& family : both_families()) {
@@ -88,7 +91,9 @@ TestNetwork::TestNetwork(Options options)
                          .flow_hash_key = {{options.flow_hash_seed, 22, 333, 4444, 55555, 666666}},
                          .punt = options.punt,
                          .answers_per_second = options.answers_per_second,
-                         .max_pools = 16},
+                         .max_pools = 16,
+                         .local_ports = options.local_ports,
+                         .local_port_seed = 7},
         PipelineSurroundings{steering_, neighbors_, leases, *this, one.servers, one.counters,
                              one.requests, process_memory()});
   }
@@ -96,6 +101,13 @@ TestNetwork::TestNetwork(Options options)
 
 TestNetwork::~TestNetwork() {
   EXPECT_EQ(wrong_accounts(), "");
+}
+
+bool TestNetwork::take_request(NeighborIndex& neighbor) {
+  NeighborRequest request;
+  const bool taken = workers_[0]->requests.take(request);
+  neighbor = request.neighbor;
+  return taken;
 }
 
 void TestNetwork::add_service(const std::string& name, IpProtocol protocol, uint16_t port,

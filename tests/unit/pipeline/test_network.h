@@ -66,10 +66,11 @@ class TestNetwork : public ServerLoads {
  public:
   struct Options {
     uint16_t workers = 1;
-    ConnectionLimits connections{.trusted = 1000, .untrusted = 500};
+    ConnectionLimits connections{.trusted = 1000, .untrusted = 500, .translations = true};
     PuntLimits punt;
     uint32_t answers_per_second = 1000;
     uint64_t flow_hash_seed = 1;  // a secret of each process
+    LocalPortSettings local_ports{.tuples = 10'000, .lanes = 64};
     // The order in which servers were configured: their indexes follow from it.
     std::vector<int> configured{1, 2, 3};
   };
@@ -134,7 +135,7 @@ class TestNetwork : public ServerLoads {
   }
   // The one connection of this flow; null when there is none.
   [[nodiscard]] const Connection* connection(const FlowKey& flow, uint16_t worker = 0) const;
-  bool take_request(NeighborIndex& neighbor) { return workers_[0]->requests.take(neighbor); }
+  bool take_request(NeighborIndex& neighbor);
   [[nodiscard]] NeighborIndex neighbor_of(int server, bool v4) const;
   [[nodiscard]] const Steering& steering() const { return steering_; }
   // Empty, or what does not add up.

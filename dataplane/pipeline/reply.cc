@@ -1,0 +1,295 @@
+// Packets from servers, in NAT and FULLNAT: the connection, the way to its client.
+#include <cstring>
+
+#include "dataplane/pipeline/pipeline.h"
+#include "dataplane/pipeline/segment.h"
+#include "dataplane/rewrite/icmp_translate.h"
+#include "dataplane/rewrite/nat.h"
+#include "dataplane/service/slot_index.h"
+
+namespace ballast {
+namespace {
+
+// How many listeners are looked at for the one that an unknown reply belongs to.
+constexpr size_t kMaxListeners = 64;
+
+// In place of a MAC, for a client behind a gateway.
+void note_neighbor(TranslationRecord& record, NeighborIndex neighbor) {
+  std::memcpy(record.client_hop.data(), &neighbor, sizeof(neighbor));
+  record.server_seen = static_cast<uint8_t>(record.server_seen & ~kHopIsMac);
+}
+
+NeighborIndex neighbor_of(const TranslationRecord& record) {
+  NeighborIndex neighbor{};
+  std::memcpy(&neighbor, record.client_hop.data(), sizeof(neighbor));
+  return neighbor;
+}
+
+bool is_mac(const TranslationRecord& record) {
+  return (record.server_seen & kHopIsMac) != 0;
+}
+
+}  // namespace
+
+ReturnKeys Pipeline::return_keys() const {
+  return ReturnKeys(*snapshot_);
+}
+
+void Pipeline::forward_reply(Packet& packet, Slot& slot) {
+  Connection* connection = translations_->find(slot.key, slot.probe, return_keys());
+  if (connection == nullptr) {
+    return reply_of_unknown_flow(packet, slot);
+  }
+  const LocalAddress* vip = snapshot_->addresses->find(connection->key.vip);
+  if (vip == nullptr || !forwards(*vip)) {
+    return drop(packet, DropReason::kVipNotOwned);
+  }
+  TranslationRecord& record = translations_->of(*connection);
+  if (goes_on_as_it_is(*connection, slot.parsed)) [[likely]] {
+    connection->last_seen = now_;
+  } else if (!change_by_reply(packet, slot, *connection, record)) {
+    return;
+  }
+  send_to_client(packet, slot, connection->key, connection->server, record);
+}
+
+// False with the packet dropped.
+bool Pipeline::change_by_reply(Packet& packet, const Slot& slot, Connection& connection,
+                               TranslationRecord& record) {
+  const ParsedPacket& parsed = slot.parsed;
+  if (parsed.kind == PacketKind::kIcmpError) {
+    if (!quotes_client_plausibly(packet, parsed, connection)) {
+      drop(packet, DropReason::kIcmpSequence);
+      return false;
+    }
+    return true;
+  }
+  const RealServer& server = server_of(connection);
+  if (!server.accepts_connections &&
+      (server.service == nullptr || server.service->on_server_down != OnServerDown::kKeep)) {
+    drop(packet, DropReason::kServerGone);  // the client's next packet ends it as it should
+    return false;
+  }
+  connection.last_seen = now_;
+  if (is_segment(parsed)) {
+    track_server(packet, parsed, connection, record);
+  }
+  return true;
+}
+
+void Pipeline::track_server(const Packet& packet, const ParsedPacket& parsed,
+                            Connection& connection, TranslationRecord& record) {
+  note_server_segment(record, parsed.tcp_flags, tcp_of(packet, parsed).sequence.to_host());
+  const ConnectionState next =
+      next_tcp_state(connection.state, parsed.tcp_flags, TcpDirection::kFromServer);
+  if (next != connection.state) {
+    set_state(connection, next);
+  }
+}
+
+// ---------------------------------------------------------------- without a connection
+
+void Pipeline::reply_of_unknown_flow(Packet& packet, Slot& slot) {
+  const ParsedPacket& parsed = slot.parsed;
+  if (parsed.kind == PacketKind::kIcmpError) {
+    return drop(packet, DropReason::kIcmpUnmatched);
+  }
+  if (slot.local != nullptr) {  // FULLNAT: as a host does that knows no such connection
+    return refuse(
+        packet, slot, DropReason::kReplyUnmatched,
+        parsed.protocol == IpProtocol::kTcp ? RefuseAction::kAnswer : RefuseAction::kDrop);
+  }
+  const std::optional<FlowOfReply> found = flow_of_reply(slot);
+  if (!found) {
+    return pass_to_kernel_router(packet, slot, DropReason::kReplyUnmatched);
+  }
+  TranslationRecord without_entry;
+  Connection* connection = rebuild(packet, slot, *found);
+  send_to_client(packet, slot, found->flow, found->server,
+                 connection != nullptr ? translations_->of(*connection) : without_entry);
+}
+
+// NAT: whose reply this can only be: of the one VIP from where a hash, or one_packet, leads the
+// client to this server.
+std::optional<Pipeline::FlowOfReply> Pipeline::flow_of_reply(const Slot& slot) {
+  const ParsedPacket& parsed = slot.parsed;
+  if (parsed.kind != PacketKind::kTransport ||
+      (parsed.protocol == IpProtocol::kTcp && is_first_segment(parsed))) {
+    return std::nullopt;  // no reply: a server that opens a connection of its own
+  }
+  std::optional<FlowOfReply> found;
+  size_t looked_at = 0;
+  for (const ServerIndex server : snapshot_->reply_sources->find(parsed.source)) {
+    const VirtualService* service = snapshot_->servers[index(server)].service;
+    if (service == nullptr || !snapshot_->servers[index(server)].accepts_connections) {
+      continue;
+    }
+    for (const Listener& listener : service->listeners) {
+      if (++looked_at > kMaxListeners) {
+        return std::nullopt;
+      }
+      if (leads_to(*service, listener, server, parsed)) {
+        if (found) {
+          return std::nullopt;
+        }
+        found = FlowOfReply{{parsed.destination, listener.vip, parsed.destination_port,
+                             listener.port, parsed.protocol},
+                            server};
+      }
+    }
+  }
+  return found;
+}
+
+// Whether a client's packet to the listener would go to where this reply comes from.
+bool Pipeline::leads_to(const VirtualService& service, const Listener& listener, ServerIndex server,
+                        const ParsedPacket& reply) {
+  const FlowKey flow{reply.destination, listener.vip, reply.destination_port, listener.port,
+                     listener.protocol};
+  const ServerEndpoint endpoint = endpoint_of(snapshot_->servers[index(server)], flow);
+  if (endpoint != ServerEndpoint{reply.source, reply.source_port, reply.protocol} ||
+      listener.vip.family() != reply.family) {
+    return false;
+  }
+  const LocalAddress* vip = snapshot_->addresses->find(listener.vip);
+  if (vip == nullptr || !forwards(*vip)) {
+    return false;
+  }
+  return is_scheduled_by_itself(reply, service) ||
+         (follows_from_flow(service, reply.family) &&
+          pick(service.pool(reply.family), flow) == server);
+}
+
+// The entry of a connection that another node has opened; null when it goes without one.
+Connection* Pipeline::rebuild(const Packet& packet, const Slot& slot, const FlowOfReply& found) {
+  const ParsedPacket& parsed = slot.parsed;
+  const VirtualService& service = *snapshot_->servers[index(found.server)].service;
+  if ((parsed.tcp_flags & kRst) != 0 || is_scheduled_by_itself(parsed, service) ||
+      connections_.find(found.flow) != nullptr) {
+    return nullptr;
+  }
+  Connection* connection = connections_.insert(found.flow, now_);
+  if (connection == nullptr) {
+    around_.counters.forwarded_without_state.add(1);
+    return nullptr;
+  }
+  connection->server = found.server;
+  connection->last_seen = now_;
+  connection->state = ConnectionState::kUdp;
+  if (parsed.protocol == IpProtocol::kTcp) {
+    connection->state =
+        next_tcp_state(ConnectionState::kNone, parsed.tcp_flags, TcpDirection::kFromServer);
+    // What the server acknowledges is where the client goes on.
+    connection->next_sequence = tcp_of(packet, parsed).acknowledgment.to_host();
+  }
+  count_opened(*connection);
+  TranslationRecord record;
+  note_server_segment(record, parsed.tcp_flags,
+                      is_segment(parsed) ? tcp_of(packet, parsed).sequence.to_host() : 0);
+  if (translations_->insert(*connection, record, return_keys()) != ReturnInsert::kInserted) {
+    connections_.remove(*connection);
+    return nullptr;
+  }
+  return connection;
+}
+
+// What is no connection's goes to the kernel where it is from or to a network that it may route.
+void Pipeline::pass_to_kernel_router(Packet& packet, const Slot& slot, DropReason otherwise) {
+  const auto holds = [](const Prefix& network, const IpAddress& address) {
+    return network.contains(address);
+  };
+  for (const Prefix& network : snapshot_->routed_networks) {
+    if (holds(network, slot.parsed.source) || holds(network, slot.parsed.destination)) {
+      return punt_routed(packet, slot);
+    }
+  }
+  drop(packet, otherwise);
+}
+
+// ---------------------------------------------------------------- the way to the client
+
+// Where the client's frames come from: the way back, for a client on the port's own network.
+void Pipeline::note_frame_source(const Packet& packet, TranslationRecord& record) const {
+  record.client_hop = packet.view().header_at<EthernetHeader>(0)->source.bytes();
+  record.client_port = static_cast<uint8_t>(index(packet.in_port));
+  record.server_seen = static_cast<uint8_t>(record.server_seen | kHopIsMac);
+}
+
+// Where it has changed: not for every packet.
+void Pipeline::note_client_mac(const Packet& packet, const Connection& connection) {
+  if (!connection.translated) {
+    return;
+  }
+  TranslationRecord& record = translations_->of(connection);
+  if (is_mac(record) && record.client_port == index(packet.in_port)) {
+    note_frame_source(packet, record);
+  }
+}
+
+// Finds the way anew where routes have changed since. False with the packet dropped.
+bool Pipeline::find_way(Packet& packet, const FlowKey& flow, TranslationRecord& record) {
+  const uint64_t spread = hash_address(flow.client, flow.client_port.to_host());
+  const RouteHop* hop = snapshot_->routes->next_hop(flow.client, spread);
+  if (hop == nullptr) {
+    drop(packet, DropReason::kNoRoute);
+    return false;
+  }
+  const auto port = static_cast<uint8_t>(index(hop->port));
+  const bool by_mac = !hop->gateway && is_mac(record) && record.client_port == port;
+  if (!by_mac) {
+    const IpAddress next_hop = hop->gateway.value_or(flow.client);
+    const NeighborIndex neighbor = snapshot_->client_hops->find(hop->port, next_hop);
+    if (neighbor == kNoNeighbor) {
+      around_.requests.need_client(hop->port, next_hop, now_ns_);
+      drop(packet, DropReason::kNeighborTimeout);
+      return false;
+    }
+    note_neighbor(record, neighbor);
+    record.client_port = port;
+  }
+  record.hop_generation = snapshot_->hop_generation;
+  return true;
+}
+
+void Pipeline::send_to_client(Packet& packet, Slot& slot, const FlowKey& flow, ServerIndex server,
+                              TranslationRecord& record) {
+  if (record.hop_generation != snapshot_->hop_generation && !find_way(packet, flow, record))
+      [[unlikely]] {
+    return;
+  }
+  const auto out_port = static_cast<PortIndex>(record.client_port);
+  const PortState& port = snapshot_->ports[index(out_port)];
+  if (!fits(packet, slot, port.mtu) ||
+      !was_rewritten(packet, slot, rewrite_to_client(packet, slot, flow, server, record))) {
+    return;
+  }
+  around_.servers[server].count_out(slot.parsed.network_length);
+  if (!is_mac(record)) {
+    return send_by(packet, out_port, neighbor_of(record));
+  }
+  packet.out_port = out_port;
+  deliver(packet, Neighbor{.mac = MacAddress(record.client_hop), .state = NeighborState::kReachable});
+}
+
+RewriteResult Pipeline::rewrite_to_client(Packet& packet, Slot& slot, const FlowKey& flow,
+                                          ServerIndex server, TranslationRecord& record) {
+  const ParsedPacket& parsed = slot.parsed;
+  const Endpoint vip{flow.vip, flow.vip_port};
+  const Endpoint client{flow.client, flow.client_port};
+  const bool full = slot.local != nullptr;
+  if (parsed.kind == PacketKind::kIcmpError) {
+    Translation along{.source = vip, .destination = std::nullopt};
+    if (full) {
+      along.destination = client;
+    }
+    return translate_icmp_error(packet.view(), parsed, mirrored(along), TtlAction::kDecrement);
+  }
+  if (is_segment(parsed)) {
+    follow_server(packet, parsed, record);
+    limit_segments(packet, parsed, server);
+  }
+  return full ? rewrite_full_nat(packet.view(), parsed, vip, client)
+              : rewrite_nat_out(packet.view(), parsed, vip);
+}
+
+}  // namespace ballast
