@@ -1,0 +1,240 @@
+// Packets from servers, in NAT and FULLNAT.
+#include <algorithm>
+
+#include "tests/model/model.h"
+
+namespace ballast::model {
+
+Model::Prediction Model::from_server(const Case& c, const AddressSetup* local, const Return& key) {
+  const auto found = returns_.find(key);
+  if (found == returns_.end()) {
+    return unknown_reply(c, local);
+  }
+  Connection& connection = connections_.at(found->second);
+  const Flow flow = connection.flow;
+  const AddressSetup* vip = setup_.address(flow.vip);
+  if (vip == nullptr || !forwards(*vip)) {
+    return dropped(DropReason::kVipNotOwned);
+  }
+  illegal_ = note_worker(flow, c.worker);
+  const Dissection& seen = c.seen;
+  if (seen.sort == Sort::kIcmpError) {
+    const uint32_t end = connection.next_sequence + (connection.trusted ? 0 : 65535);
+    if (flow.protocol == kProtocolTcp &&
+        end - get32(c.packet.frame, seen.quote.transport + 4) > 1U << 24) {
+      return dropped(DropReason::kIcmpSequence);
+    }
+    return to_client(c, local, flow, connection.server, &connection);
+  }
+  if (!accepts(connection.server) && service_of(connection.server).on_down != OnDown::kKeep) {
+    return dropped(DropReason::kServerGone);
+  }
+  connection.last_seen = seconds();
+  if (seen.protocol == kProtocolTcp) {
+    const uint8_t flags = seen.tcp_flags;
+    if ((flags & kFlagRst) != 0) {
+      connection.server_reset = true;
+    } else {
+      if ((flags & kFlagSyn) != 0 && !connection.server_acknowledged) {
+        connection.server_next_sequence = seen.sequence + 1;
+        connection.server_seen = true;
+      } else if ((flags & kFlagSyn) == 0 && !connection.server_seen) {
+        connection.server_next_sequence = seen.sequence;
+        connection.server_seen = true;
+      }
+      connection.server_fin |= (flags & kFlagFin) != 0;
+    }
+    set_state(connection, next_state(connection.state, flags, Seen::kOutput));
+    if (connection.server_acknowledged && (flags & kFlagRst) == 0) {
+      const uint32_t end = seen.sequence + static_cast<uint32_t>(seen.payload) +
+                           ((flags & kFlagSyn) != 0 ? 1U : 0U) +
+                           ((flags & kFlagFin) != 0 ? 1U : 0U);
+      if (static_cast<int32_t>(end - connection.server_next_sequence) > 0) {
+        connection.server_next_sequence = end;
+      }
+    }
+  }
+  return to_client(c, local, flow, connection.server, &connection);
+}
+
+Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, const Flow& flow,
+                                   const ServerId& server, const Connection* connection) {
+  const std::optional<Setup::Hop> hop = setup_.hop_to(flow.client);
+  if (!hop) {
+    return dropped(DropReason::kNoRoute);
+  }
+  std::optional<MacAddress> mac;
+  if (!hop->gateway) {
+    if (connection != nullptr && connection->client_mac && connection->client_port == hop->port) {
+      mac = connection->client_mac;
+    } else if (c.actual.end == End::kDropped && c.actual.reason == DropReason::kNeighborTimeout) {
+      return dropped(DropReason::kNeighborTimeout);  // until the main thread has been asked
+    }
+  }
+  const PortSetup& port = setup_.ports[index(hop->port)];
+  uint16_t fragment_mtu = 0;
+  if (c.seen.length() > port.mtu) {
+    if (!c.seen.is_v4() || c.seen.dont_fragment) {
+      return too_big(c, local, port.mtu);
+    }
+    fragment_mtu = port.mtu;
+  }
+  if (c.seen.ttl <= 1) {
+    return expired(c, local);
+  }
+  Ends ends;
+  ends.source = End16{flow.vip, flow.vip_port};
+  if (server.mode == Mode::kFullNat) {
+    ends.destination = End16{flow.client, flow.client_port};
+  }
+  const Bytes& frame = c.packet.frame;
+  Written written = c.seen.sort == Sort::kIcmpError ? translate_error(frame, c.seen, ends, true)
+                                                    : translate(frame, c.seen, ends, true);
+  if (!mac) {
+    return send(c, std::move(written), *hop, fragment_mtu);
+  }
+  if (!port.up) {
+    return dropped(DropReason::kPortDown);
+  }
+  Prediction prediction;
+  prediction.fate.end = End::kSent;
+  prediction.fate.out_port = hop->port;
+  prediction.fate.fragment_mtu = fragment_mtu;
+  prediction.either_zero = written.either_zero;
+  prediction.fate.frame = std::move(written.frame);
+  put_mac(prediction.fate.frame, 6, port.mac);
+  put_mac(prediction.fate.frame, 0, *mac);
+  // A client's new MAC is noted once a second.
+  if (connection->former_client_mac && connection->client_mac_since == seconds() &&
+      c.actual.frame.size() >= 6 && get_mac(c.actual.frame, 0) == *connection->former_client_mac) {
+    put_mac(prediction.fate.frame, 0, *connection->former_client_mac);
+  }
+  return prediction;
+}
+
+// What is no connection's goes to the kernel where it is from or to a network that it may route.
+Model::Prediction Model::otherwise_routed(const Case& c, DropReason reason) {
+  const bool routed = std::any_of(
+      setup_.routed_networks.begin(), setup_.routed_networks.end(), [&](const Prefix& network) {
+        const auto holds = [&](const IpAddress& address) {
+          return network.address.family() == address.family() && network.contains(address);
+        };
+        return holds(c.seen.source) || holds(c.seen.destination);
+      });
+  return routed ? to_kernel(c) : dropped(reason);
+}
+
+Model::Prediction Model::unknown_reply(const Case& c, const AddressSetup* local) {
+  if (c.seen.sort == Sort::kIcmpError) {
+    return dropped(DropReason::kIcmpUnmatched);
+  }
+  if (local != nullptr) {
+    return refuse(c, local->address, DropReason::kReplyUnmatched, c.seen.protocol == kProtocolTcp);
+  }
+  const auto found = flow_of_reply(c);
+  if (!found) {
+    return otherwise_routed(c, DropReason::kReplyUnmatched);
+  }
+  const auto& [flow, server] = *found;
+  const bool alone =
+      service_of(server).one_packet && flow.protocol == kProtocolUdp && !c.seen.is_fragment();
+  if ((c.seen.tcp_flags & kFlagRst) != 0 || alone || find(flow) != nullptr) {
+    return to_client(c, nullptr, flow, server, nullptr);
+  }
+  Connection connection;
+  connection.flow = flow;
+  connection.server = server;
+  connection.worker = c.worker;
+  connection.state = State::kUdp;
+  if (flow.protocol == kProtocolTcp) {
+    connection.state = next_state(State::kNone, c.seen.tcp_flags, Seen::kOutput);
+    connection.next_sequence = c.seen.acknowledgement;
+    connection.server_seen = true;
+    connection.server_next_sequence =
+        c.seen.sequence + ((c.seen.tcp_flags & kFlagSyn) != 0 ? 1U : 0U);
+    connection.server_fin = (c.seen.tcp_flags & kFlagFin) != 0;
+  }
+  arm(connection);
+  add(connection);
+  return to_client(c, nullptr, flow, server, find(flow));
+}
+
+// NAT: the one flow that a hash, or one_packet, leads to this server, if what came out says so and
+// nothing that is known speaks against it.
+std::optional<std::pair<Flow, ServerId>> Model::flow_of_reply(const Case& c) {
+  const Dissection& seen = c.seen;
+  if (seen.protocol == kProtocolTcp && (seen.tcp_flags & (kFlagSyn | kFlagAck)) == kFlagSyn) {
+    return std::nullopt;
+  }
+  struct Possible {
+    Flow flow;
+    ServerId server;
+    bool sure = false;
+  };
+  std::vector<Possible> possible;
+  for (const ServiceSetup& service : setup_.services) {
+    const bool alone = service.one_packet && seen.protocol == kProtocolUdp && !seen.is_fragment();
+    if (service.mode != Mode::kNat || (!service.hashes() && !alone)) {
+      continue;
+    }
+    for (const ListenerSetup& listener : service.listeners) {
+      const AddressSetup* vip = setup_.address(listener.vip);
+      for (const ServerSetup& server : service.servers) {
+        const Flow flow{seen.destination, seen.destination_port, listener.vip, listener.port,
+                        listener.protocol};
+        const ServerId id{service.name, server.address, server.port, service.mode};
+        if (server.disabled || server.address != seen.source ||
+            port_of(id, flow) != seen.source_port || listener.protocol != seen.protocol ||
+            listener.vip.family() != seen.family || vip == nullptr || !forwards(*vip)) {
+          continue;
+        }
+        bool sure = alone;
+        if (!alone) {
+          if (server.weight == 0) {
+            continue;
+          }
+          const auto hash = hashed_.find({service.name, flow});
+          if (hash != hashed_.end() && hash->second.first == pool_of(service, seen.family)) {
+            if (hash->second.second != id) {
+              continue;
+            }
+            sure = true;
+          }
+        }
+        possible.push_back({flow, id, sure});
+      }
+    }
+  }
+  const auto sure = std::count_if(possible.begin(), possible.end(),
+                                  [](const Possible& each) { return each.sure; });
+  if (possible.empty() || sure > 1) {
+    return std::nullopt;
+  }
+  // What came out says which; without anything that came out, there is none, or more than one.
+  const Fate& actual = c.actual;
+  if (actual.end == End::kKernel ||
+      (actual.end == End::kDropped && actual.reason == DropReason::kReplyUnmatched)) {
+    const bool must = sure == 1 && possible.size() == 1;
+    return must ? std::optional(std::pair(possible[0].flow, possible[0].server)) : std::nullopt;
+  }
+  const Possible* taken = &possible.front();
+  if (actual.end == End::kSent && actual.reason == DropReason::kNone) {
+    const Dissection out = dissect(actual.frame);
+    for (const Possible& each : possible) {
+      if (out.source == each.flow.vip && out.source_port == each.flow.vip_port) {
+        taken = &each;
+      }
+    }
+  } else if (peek_) {
+    for (const Possible& each : possible) {
+      taken = peek_(each.flow) ? &each : taken;
+    }
+  }
+  if (service_of(taken->server).hashes()) {
+    hashed_[{taken->server.service, taken->flow}] = {
+        pool_of(service_of(taken->server), seen.family), taken->server};
+  }
+  return std::pair(taken->flow, taken->server);
+}
+
+}  // namespace ballast::model
