@@ -88,9 +88,9 @@ inline void Pipeline::enter_reply(Packet& packet, Slot& slot) {
   enter_flow(packet, slot);
 }
 
-// By slot.local, which is set.
+// By slot.local, the way of a flow or of a reply.
 inline void Pipeline::enter_transport(Packet& packet, Slot& slot) {
-  if (slot.local->role == AddressRole::kVip) [[likely]] {
+  if (slot.local != nullptr && slot.local->role == AddressRole::kVip) [[likely]] {
     return enter_client_flow(packet, slot);
   }
   enter_reply(packet, slot);

@@ -151,6 +151,7 @@ void Pipeline::classify_ip(Packet& packet, Slot& slot) {
 void Pipeline::classify_for_local(Packet& packet, Slot& slot) {
   switch (slot.parsed.kind) {
     case PacketKind::kTransport:
+    case PacketKind::kLaterFragment:
       return classify_transport(packet, slot);
     case PacketKind::kIcmpError:
       return classify_icmp_error(packet, slot);
@@ -158,8 +159,6 @@ void Pipeline::classify_for_local(Packet& packet, Slot& slot) {
       return answer_ping(packet, slot);
     case PacketKind::kIcmpOther:
       return drop(packet, DropReason::kIcmpOther);
-    case PacketKind::kLaterFragment:
-      return drop(packet, DropReason::kFragmentLater);
     case PacketKind::kOtherIp:
     case PacketKind::kArp:
     case PacketKind::kNeighborDiscovery:
@@ -177,7 +176,7 @@ void Pipeline::classify_transport(Packet& packet, Slot& slot) {
       [[fallthrough]];
     case AddressRole::kVip:
       open_gate(gates_, slot.local->address, packet, slot.local);
-      return enter_transport(packet, slot);
+      return slot.parsed.fragment ? enter_fragment(packet, slot) : enter_transport(packet, slot);
     case AddressRole::kGateway:
     case AddressRole::kNode:
       break;
@@ -241,11 +240,12 @@ bool Pipeline::classify_nat_reply(Packet& packet, Slot& slot) {
     enter_icmp_error_to_server(packet, slot);
     return true;
   }
-  if (parsed.kind != PacketKind::kTransport || !is_server(parsed.source)) {
+  if ((parsed.kind != PacketKind::kTransport && parsed.kind != PacketKind::kLaterFragment) ||
+      !is_server(parsed.source)) {
     return false;
   }
   open_gate(reply_gates_, parsed.source, packet, nullptr);
-  enter_reply(packet, slot);
+  parsed.fragment ? enter_fragment(packet, slot) : enter_reply(packet, slot);
   return true;
 }
 
@@ -288,11 +288,12 @@ void Pipeline::hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, Ha
   packet.verdict = Verdict::kHandOver;
   packet.owner = owner;
   packet.hand_over_for = what_for;
+  if (what_for == HandOver::kFragment) {
+    return around_.counters.handed_over_fragments.add(1);
+  }
   packet.datagram_source_port = slot.parsed.source_port;
   packet.datagram_destination_port = slot.parsed.destination_port;
-  (what_for == HandOver::kFlow ? around_.counters.handed_over
-                               : around_.counters.handed_over_fragments)
-      .add(1);
+  around_.counters.handed_over.add(1);
 }
 
 }  // namespace ballast

@@ -74,7 +74,7 @@ ServerIndex Pipeline::change(Packet& packet, Slot& slot, Connection*& connection
   note_client_mac(packet, *connection);
   if (is_segment(parsed)) {
     track_client(packet, parsed, *connection);
-  } else if (!connection->trusted && connection->key.protocol == IpProtocol::kUdp) {
+  } else if (!connection->trusted && parsed.kind == PacketKind::kTransport) {
     connections_.trust(*connection, now_);
   }
   return connection->server;

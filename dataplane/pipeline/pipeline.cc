@@ -53,6 +53,7 @@ Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings&
           })),
       punt_limiter_(settings.punt),
       answer_limit_(settings.answers_per_second, kAnswerBurst),
+      fragments_(settings.flow_hash_key, surroundings.memory),
       cursors_(fresh_cursors(settings.max_pools, settings.worker)) {}
 
 void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
@@ -81,6 +82,10 @@ void Pipeline::process(std::span<Packet> burst, const ForwardingSnapshot& snapsh
   assert(burst.size() <= kMaxBurst);
   look_around(snapshot, now_ns);
   around_.counters.packets.add(burst.size());
+  decide(burst);
+}
+
+void Pipeline::decide(std::span<Packet> burst) {
   admit_all(burst);
   look_up_rest();
   forward_all();
@@ -157,6 +162,7 @@ void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
     around_.counters.local_ports_taken.set(ports_->taken());
     around_.counters.local_ports_resting.set(ports_->resting());
   }
+  release_fragments(release);
   if (waiting_.empty()) {
     return;
   }
@@ -173,6 +179,10 @@ void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
 }
 
 void Pipeline::drain(const std::function<void(Packet&)>& release) {
+  fragments_.drain([&](Packet& packet) {
+    packet.verdict = Verdict::kDrop;
+    release(packet);
+  });
   waiting_.sweep([](const WaitingRoom::Guest&) { return true; },
                  [&](WaitingRoom::Guest& guest) {
                    guest.packet.verdict = Verdict::kDrop;

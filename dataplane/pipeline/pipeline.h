@@ -41,6 +41,7 @@
 
 #include "dataplane/api/lease_page.h"
 #include "dataplane/connection/connection_table.h"
+#include "dataplane/connection/fragment_table.h"
 #include "dataplane/connection/local_ports.h"
 #include "dataplane/neighbor/neighbor_table.h"
 #include "dataplane/packet/parser.h"
@@ -153,6 +154,7 @@ class Pipeline {
 
   // --- stages over the burst
   void look_around(const ForwardingSnapshot& snapshot, uint64_t now_ns);
+  void decide(std::span<Packet> burst);
   void admit_all(std::span<Packet> burst);  // parse, classify, steer, begin the lookups
   void look_up_rest();                      // of the last flows: match tags, ask for entries
   void look_closer(Slot& slot) const;
@@ -172,6 +174,11 @@ class Pipeline {
   [[nodiscard]] bool goes_by_client(const Slot& slot) const;
   void hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, HandOver what_for);
   void fetch_entry(Slot& slot);
+
+  // --- fragments (fragments.cc): the ports of their datagram
+  void enter_fragment(Packet& packet, Slot& slot);
+  void admit_fragment(Packet& packet, Slot& slot);
+  void release_fragments(const std::function<void(Packet&)>& release);
 
   // --- classify (classify.cc): whose packet is it
   void admit_any(Packet& packet, Slot& slot);
@@ -314,6 +321,7 @@ class Pipeline {
   PuntLimiter punt_limiter_;
   TokenBucket answer_limit_;
   WaitingRoom waiting_;
+  FragmentTable<Packet> fragments_;
   std::vector<SchedulerCursor> cursors_;  // by PoolIndex
 
   // Of the burst under way.

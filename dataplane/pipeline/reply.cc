@@ -268,7 +268,8 @@ void Pipeline::send_to_client(Packet& packet, Slot& slot, const FlowKey& flow, S
     return send_by(packet, out_port, neighbor_of(record));
   }
   packet.out_port = out_port;
-  deliver(packet, Neighbor{.mac = MacAddress(record.client_hop), .state = NeighborState::kReachable});
+  deliver(packet,
+          Neighbor{.mac = MacAddress(record.client_hop), .state = NeighborState::kReachable});
 }
 
 RewriteResult Pipeline::rewrite_to_client(Packet& packet, Slot& slot, const FlowKey& flow,
