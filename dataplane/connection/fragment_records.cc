@@ -71,7 +71,6 @@ FragmentRecords::Ruling FragmentRecords::admit_first(Record& record, const Parse
     append(ready_, room);
   }
   record.first_guest = 0;
-  record.last_guest = 0;
   record.guests = 0;
   const DatagramFlow flow = record.flow;
   note(record, fragment, now_ms);
@@ -103,15 +102,6 @@ FragmentRecords::Ruling FragmentRecords::hold(Record& record, const ParsedHeader
   record.last_guest = ruling.room;
   ++record.guests;
   return ruling;
-}
-
-void FragmentRecords::expire(uint64_t now_ns) {
-  while (waiting_.first != 0 && now_ns - rooms_[waiting_.first].since_ns >= kPatienceNs) {
-    const RoomNumber room = check_out_longest(nullptr);
-    rooms_[room].reason = DropReason::kFragmentTimeout;
-    append(leaving_, room);
-  }
-  sweep(milliseconds(now_ns));
 }
 
 // --- records
@@ -199,7 +189,8 @@ void FragmentRecords::note(Record& record, const ParsedHeaders& fragment, uint32
 
 // Records whose time has come, but for those of whom somebody waits, and will have waited too long
 // soon.
-void FragmentRecords::sweep(uint32_t now_ms) {
+void FragmentRecords::sweep(uint64_t now_ns) {
+  const uint32_t now_ms = milliseconds(now_ns);
   for (uint32_t i = 0; i < kSetsPerCall; ++i) {
     for (uint32_t way = 0; way < kWays; ++way) {
       const Set& set = sets_[next_set_];

@@ -98,11 +98,11 @@ class FragmentRecords {
     DatagramKey key;
     FragmentRanges ranges;
     uint32_t begun_ms;
-    uint32_t latest_ms;  // when a fragment was accepted last
-    uint16_t total;      // bytes of the datagram, where the last fragment has said so; else 0
-    RoomNumber first_guest;
-    RoomNumber last_guest;
-    DatagramFlow flow;  // once the first fragment has been seen
+    uint32_t latest_ms;      // when a fragment was accepted last
+    uint16_t total;          // bytes of the datagram, where the last fragment has said so; else 0
+    RoomNumber first_guest;  // 0: none
+    RoomNumber last_guest;   // where there is a first
+    DatagramFlow flow;       // once the first fragment has been seen
     uint8_t guests;
 
     [[nodiscard]] bool first_seen() const { return ranges.have_the_first_byte(); }
@@ -142,13 +142,14 @@ class FragmentRecords {
   }
   Ruling admit_first(Record& record, const ParsedHeaders& fragment, uint32_t now_ms);
   Ruling hold(Record& record, const ParsedHeaders& fragment, uint64_t now_ns);
-  void sweep(uint32_t now_ms);
+  void sweep(uint64_t now_ns);
 
   // --- rooms
   void append(RoomList& list, RoomNumber number);
   void remove(RoomList& list, RoomNumber number);
   RoomNumber pop(RoomList& list);
   RoomNumber check_out_longest(const Record* but);
+  void see_off_longest();
   void see_off(Record& record, DropReason reason);
 
   const FlowHashKey hash_key_;

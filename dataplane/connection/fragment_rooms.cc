@@ -5,11 +5,16 @@
 
 namespace ballast {
 
+void FragmentRecords::expire(uint64_t now_ns) {
+  while (waiting_.first != 0 && now_ns - rooms_[waiting_.first].since_ns >= kPatienceNs) {
+    see_off_longest();
+  }
+  sweep(now_ns);
+}
+
 void FragmentRecords::give_up() {
   while (waiting_.first != 0) {
-    const RoomNumber room = check_out_longest(nullptr);
-    rooms_[room].reason = DropReason::kFragmentTimeout;
-    append(leaving_, room);
+    see_off_longest();
   }
 }
 
@@ -40,13 +45,16 @@ FragmentRecords::RoomNumber FragmentRecords::check_out_longest(const Record* but
   assert(record.first_guest == number && !record.first_seen());
   record.first_guest = rooms_[number].next_of_datagram;
   --record.guests;
-  if (record.guests == 0) {
-    record.last_guest = 0;
-    if (&record != but) {
-      forget(rooms_[number].record, DropReason::kNone);
-    }
+  if (record.guests == 0 && &record != but) {
+    forget(rooms_[number].record, DropReason::kNone);
   }
   return number;
+}
+
+void FragmentRecords::see_off_longest() {
+  const RoomNumber room = check_out_longest(nullptr);
+  rooms_[room].reason = DropReason::kFragmentTimeout;
+  append(leaving_, room);
 }
 
 // All guests of a datagram give up.
@@ -58,7 +66,6 @@ void FragmentRecords::see_off(Record& record, DropReason reason) {
     append(leaving_, room);
   }
   record.first_guest = 0;
-  record.last_guest = 0;
   record.guests = 0;
 }
 

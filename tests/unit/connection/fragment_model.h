@@ -1,7 +1,7 @@
-// What a FragmentTable must answer, by a slow model that keeps a bit for every byte of a datagram
-// and searches lists; and a duel that asks both and says where they differ. For unit tests and the
-// fuzzer. The model has room for every datagram: a duel must not have more of them at a time than a
-// set of the table holds records.
+// What a FragmentTable must answer, by a slow model that keeps a bit for every 8 bytes of a
+// datagram and searches lists; and a duel that asks both and says where they differ. For unit tests
+// and the fuzzer. The model has room for every datagram: a duel must not have more of them at a
+// time than a set of the table holds records.
 #pragma once
 
 #include <algorithm>
@@ -134,29 +134,29 @@ class FragmentModel {
   };
 
   static Datagram begun_at(uint64_t now_ms) { return {now_ms, now_ms, false, {}, {}}; }
-  static bool is_seen(const Datagram& datagram, size_t byte) {
-    return byte < datagram.seen.size() && datagram.seen[byte];
-  }
+  // Parts begin at multiples of 8: two of them in one unit of 8 bytes overlap.
+  static size_t first_unit(Part part) { return part.begin / 8U; }
+  static size_t end_unit(Part part) { return (part.end + 7U) / 8U; }
+
   static bool contradicts(const Datagram& datagram, Part part) {
-    for (size_t byte = part.begin; byte < part.end; ++byte) {
-      if (is_seen(datagram, byte)) {
+    for (size_t unit = first_unit(part); unit < datagram.seen.size(); ++unit) {
+      if (datagram.seen[unit] && (unit < end_unit(part) || !part.more)) {
         return true;
       }
     }
-    if (datagram.total && (part.end > *datagram.total || !part.more)) {
-      return true;  // a second last fragment that overlaps none says another end
-    }
-    return !part.more && datagram.seen.size() > part.end;
+    return datagram.total && (part.end > *datagram.total || !part.more);
   }
   static void mark(Datagram& datagram, Part part) {
-    datagram.seen.resize(std::max<size_t>(datagram.seen.size(), part.end));
-    std::fill(datagram.seen.begin() + part.begin, datagram.seen.begin() + part.end, true);
+    datagram.seen.resize(std::max(datagram.seen.size(), end_unit(part)));
+    for (size_t unit = first_unit(part); unit < end_unit(part); ++unit) {
+      datagram.seen[unit] = true;
+    }
   }
   static size_t ranges_with(Datagram datagram, Part part) {
     mark(datagram, part);
     size_t ranges = 0;
-    for (size_t byte = 0; byte < datagram.seen.size(); ++byte) {
-      ranges += datagram.seen[byte] && (byte == 0 || !datagram.seen[byte - 1]) ? 1 : 0;
+    for (size_t unit = 0; unit < datagram.seen.size(); ++unit) {
+      ranges += datagram.seen[unit] && (unit == 0 || !datagram.seen[unit - 1]) ? 1 : 0;
     }
     return ranges;
   }
@@ -168,8 +168,7 @@ class FragmentModel {
     if (!part.more) {
       datagram.total = part.end;
     }
-    if (datagram.total && datagram.seen.size() == *datagram.total &&
-        std::count(datagram.seen.begin(), datagram.seen.end(), false) == 0) {
+    if (datagram.total && std::count(datagram.seen.begin(), datagram.seen.end(), false) == 0) {
       datagrams_.erase(number);
     }
   }

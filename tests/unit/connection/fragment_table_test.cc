@@ -279,6 +279,19 @@ TEST_F(FragmentTableTest, DropsWhoHasWaitedLongestWhenAllRoomsAreTaken) {
   EXPECT_THAT(ready(), ElementsAre(1299));
 }
 
+TEST_F(FragmentTableTest, DropsWhoHasWaitedLongestForAnotherOfTheSameDatagram) {
+  EXPECT_EQ(admit(7, 80, 160, true), "hold");
+  for (uint32_t i = 1; i < 256; ++i) {
+    EXPECT_EQ(admit(1000 + i, 80, 160, true), "hold");
+  }
+  FragmentGuest guest = 4711;
+  EXPECT_EQ(text_of(table.admit(fragment_of(7, {160, 240, true}), guest, now)), "fragment_room");
+  EXPECT_EQ(guest, 1U);
+  EXPECT_EQ(table.datagrams(), 256U);
+  EXPECT_EQ(admit(7, 0, 80, true), "pass");
+  EXPECT_THAT(ready(), ElementsAre(4711));
+}
+
 TEST_F(FragmentTableTest, RefusesWhoComesWhileAllAreAboutToLeave) {
   for (uint32_t i = 0; i < 16; ++i) {
     for (uint16_t part = 1; part <= 16; ++part) {
