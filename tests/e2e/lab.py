@@ -434,6 +434,8 @@ http {{
   server {{
     {" ".join(f"listen {port} backlog=4096; listen [::]:{port} backlog=4096;" for port in self.http_ports)}
     root {home}/html;
+    reset_timedout_connection on;
+    location = /reset {{ return 444; }}
     location = /who {{ return 200 "$remote_addr $remote_port\\n"; }}
     location /health {{ if (-f {home}/sick) {{ return 503; }} return 200 "ok\\n"; }}
     location /upload {{ dav_methods PUT; }}
