@@ -71,6 +71,9 @@ void dispatch(ControlHandler& handler, const Peer& peer, const api::Request& req
     case Request::kListServices:
       return handler.list_services(peer, request.list_services(),
                                    answer_with(pending, &Answer::mutable_list_services));
+    case Request::kListPorts:
+      return handler.list_ports(peer, request.list_ports(),
+                                answer_with(pending, &Answer::mutable_list_ports));
     case Request::kListConnections:
       return handler.list_connections(peer, request.list_connections(),
                                       answer_with(pending, &Answer::mutable_list_connections));

@@ -40,6 +40,8 @@ class ControlHandler {
                       Callback<api::StatusAnswer> done) = 0;
   virtual void list_services(const Peer& peer, const api::ListServicesRequest& request,
                              Callback<api::ListServicesAnswer> done) = 0;
+  virtual void list_ports(const Peer& peer, const api::ListPortsRequest& request,
+                          Callback<api::ListPortsAnswer> done) = 0;
   virtual void list_connections(const Peer& peer, const api::ListConnectionsRequest& request,
                                 Callback<api::ListConnectionsAnswer> done) = 0;
   virtual void drops(const Peer& peer, const api::DropsRequest& request,

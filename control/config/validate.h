@@ -10,7 +10,7 @@ namespace ballast::control {
 inline constexpr size_t kMostListeners = 65536;      // of all services together
 inline constexpr size_t kMostServers = 100000;       // likewise
 inline constexpr size_t kMostLocalAddresses = 4096;  // different ones, of all services
-inline constexpr size_t kMostRoutedNetworks = 1024;
+inline constexpr size_t kMostRoutedNetworks = 256;
 
 // Puts the ports of servers into their final form first: where the mode keeps
 // ports they become 0 (see ServerKey).

@@ -13,6 +13,8 @@
 namespace ballast::control {
 namespace {
 
+constexpr int kMostSourceBits = 16;  // of a tunnel_source, beyond its prefix
+
 std::string_view name_of(Family family) {
   return family == Family::kIpv4 ? "IPv4" : "IPv6";
 }
@@ -162,6 +164,12 @@ class ModeValidator {
                                  "one prefix of each family",
                                  source.to_string(), name_of(source.address.family()),
                                  first->second.line));
+      }
+      const int shortest = (source.address.is_v4() ? 32 : 128) - kMostSourceBits;
+      if (source.length < shortest) {
+        error(where, fmt::format("tunnel_source {}: has more than {} addresses: write a prefix of "
+                                 "length {} or more",
+                                 source.to_string(), 1 << kMostSourceBits, shortest));
       }
       if (const auto why = unusable(source.address); !why.empty()) {
         error(where, fmt::format("tunnel_source {}: an outer source address cannot be {}",

@@ -20,6 +20,8 @@ std::string bash_case(const std::string& path, const CommandTree& command) {
       text += "      kind=service\n";
     } else if (command.positionals.front() == ValueKind::kInstance) {
       text += "      kind=instance\n";
+    } else if (command.positionals.front() == ValueKind::kPort) {
+      text += "      kind=port\n";
     }
   }
   return text + "      ;;\n";
@@ -62,6 +64,8 @@ _@PROGRAM@() {
     COMPREPLY=($(compgen -W "$(@PROGRAM@ names 2>/dev/null)" -- "$current"))
   elif [[ $current != -* && $operands -eq 0 && $kind == instance ]]; then
     COMPREPLY=($(compgen -W "$(@PROGRAM@ vrrp-names 2>/dev/null)" -- "$current"))
+  elif [[ $current != -* && $operands -eq 0 && $kind == port ]]; then
+    COMPREPLY=($(compgen -W "$(@PROGRAM@ port-names 2>/dev/null)" -- "$current"))
   else
     COMPREPLY=($(compgen -W "$words" -- "$current"))
   fi

@@ -44,6 +44,7 @@ class CommandLineApp {
   CLI::App* add(CLI::App* parent, const char* name, const char* description, Command command);
   void add_services();
   void add_connections();
+  void add_ports();
   void add_configuration();
   void add_servers();
   void add_vrrp();
@@ -71,6 +72,7 @@ CommandLineApp::CommandLineApp() {
   add(&app_, "status", "What is wrong, if anything, and what runs", Command::kStatus);
   add_services();
   add_connections();
+  add_ports();
   auto* drops = add(&app_, "drops", "Why packets were dropped, and how many", Command::kDrops);
   drops->add_flag("--all", line_.all, "Also reasons that have not occurred");
   add(&app_, "checks", "Health checks: what they found last", Command::kChecks);
@@ -126,6 +128,14 @@ void CommandLineApp::add_connections() {
                     ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
                     ->type_name("COUNT");
   list->add_flag("--all", line_.all, "Print all that there are")->excludes(limit);
+}
+
+void CommandLineApp::add_ports() {
+  auto* port = app_.add_subcommand("port", "Ports of the dataplane");
+  port->require_subcommand(1);
+  auto* show = add(port, "show", "All ports, or one: device, offloads, and who steers its packets",
+                   Command::kPortShow);
+  show->add_option("name", line_.port_name, "Name of the port")->type_name("PORT");
 }
 
 void CommandLineApp::add_configuration() {
@@ -198,6 +208,7 @@ void CommandLineApp::add_completion() {
     });
   }
   add(&app_, "names", "Names of the services, a line each", Command::kNames)->group("");
+  add(&app_, "port-names", "Names of the ports, a line each", Command::kPortNames)->group("");
   add(&app_, "vrrp-names", "Names of VRRP instances and groups, a line each", Command::kVrrpNames)
       ->group("");
 }
@@ -254,6 +265,9 @@ ValueKind value_kind(const CLI::Option& option) {
   }
   if (type.rfind("INSTANCE", 0) == 0) {
     return ValueKind::kInstance;
+  }
+  if (type.rfind("PORT", 0) == 0) {
+    return ValueKind::kPort;
   }
   return type.rfind("SERVICE", 0) == 0 ? ValueKind::kService : ValueKind::kAny;
 }

@@ -18,6 +18,7 @@ enum class Command {
   kServiceList,
   kServiceShow,
   kConnectionList,
+  kPortShow,
   kDrops,
   kChecks,
   kReload,
@@ -34,6 +35,7 @@ enum class Command {
   kCompletion,
   kNames,  // of services, for completion
   kVrrpNames,
+  kPortNames,
 };
 
 struct CommandLine {
@@ -45,6 +47,7 @@ struct CommandLine {
   std::string file;                          // check, diff
   std::string service;                       // service show, server ...
   std::string instance;                      // vrrp ...: or a group
+  std::string port_name;                     // port show; empty: all
   std::string address;                       // server ...
   uint16_t port = 0;                         // server ...; 0: not said
   bool all = false;                          // drops, connection list

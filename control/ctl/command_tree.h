@@ -8,7 +8,7 @@
 namespace ballast::control {
 
 // What may stand at a place of the command line.
-enum class ValueKind { kNone, kAny, kFile, kService, kInstance };
+enum class ValueKind { kNone, kAny, kFile, kService, kInstance, kPort };
 
 struct CommandOption {
   std::vector<std::string> names;  // "--json", "-h"

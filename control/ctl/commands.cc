@@ -11,6 +11,7 @@
 #include "control/ctl/file_commands.h"
 #include "control/ctl/list_view.h"
 #include "control/ctl/paged_answers.h"
+#include "control/ctl/port_commands.h"
 #include "control/ctl/restart_command.h"
 #include "control/ctl/service_view.h"
 #include "control/ctl/session.h"
@@ -168,6 +169,8 @@ ExitCode execute(const CommandLine& line, Report& report) {
       return show_services(line, session, report);
     case Command::kConnectionList:
       return list_connections(line, session, report);
+    case Command::kPortShow:
+      return show_ports(line, session, report);
     case Command::kDrops:
       return show_drops(line, session, report);
     case Command::kChecks:
@@ -194,6 +197,8 @@ ExitCode execute(const CommandLine& line, Report& report) {
       return print_completion(line, report);
     case Command::kNames:
       return show_names(session, report);
+    case Command::kPortNames:
+      return show_port_names(session, report);
     case Command::kVrrpNames:
       return show_vrrp_names(session, report);
   }

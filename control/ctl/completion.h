@@ -10,7 +10,7 @@
 namespace ballast::control {
 
 // Names of services are asked for with `PROGRAM names`, those of VRRP instances and groups with
-// `PROGRAM vrrp-names`; files are left to the shell.
+// `PROGRAM vrrp-names`, those of ports with `PROGRAM port-names`; files are left to the shell.
 std::string bash_completion(const CommandTree& tree);
 std::string zsh_completion(const CommandTree& tree);
 std::string fish_completion(const CommandTree& tree);

@@ -18,6 +18,8 @@ std::string fish_value(ValueKind kind, const std::string& program) {
       return " -x -a " + quoted("(" + program + " names 2>/dev/null)");
     case ValueKind::kInstance:
       return " -x -a " + quoted("(" + program + " vrrp-names 2>/dev/null)");
+    case ValueKind::kPort:
+      return " -x -a " + quoted("(" + program + " port-names 2>/dev/null)");
     default:
       return " -x";
   }

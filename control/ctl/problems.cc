@@ -31,6 +31,32 @@ class Findings {
   std::vector<api::Warning> found_;
 };
 
+// New connections of mode fullnat that find no local port are lost. What is long past is not told.
+void look_at_local_ports(const api::LocalPortStatus& ports, Findings& findings) {
+  constexpr uint64_t kRecently = 60;
+  const auto lost = [](uint64_t packets, uint64_t seconds_ago) {
+    return fmt::format("{} of new connections dropped, the last {} ago",
+                       count(packets, "packet", "packets"), duration(seconds_ago));
+  };
+  if (ports.has_exhausted_seconds_ago() && ports.exhausted_seconds_ago() < kRecently) {
+    findings.add(Severity::Warning_Severity_OUTAGE, "local ports",
+                 fmt::format("exhausted towards a server: {}: give the fullnat services more "
+                             "local_addresses",
+                             lost(ports.exhausted_drops(), ports.exhausted_seconds_ago())));
+  }
+  if (ports.has_no_room_seconds_ago() && ports.no_room_seconds_ago() < kRecently) {
+    findings.add(Severity::Warning_Severity_OUTAGE, "local ports",
+                 fmt::format("no room for more: {}: raise trusted in [connections] of "
+                             "dataplane.toml",
+                             lost(ports.no_room_drops(), ports.no_room_seconds_ago())));
+  } else if (const uint64_t used = ports.taken() + ports.resting();
+             ports.capacity() > 0 && used >= ports.capacity() / 10 * 9) {
+    findings.add(Severity::Warning_Severity_DEGRADED, "local ports",
+                 fmt::format("{} of the room for them is in use: {} of {}",
+                             share(used, ports.capacity()), used, ports.capacity()));
+  }
+}
+
 void look_at_dataplane(const api::DataplaneStatus& dataplane, Findings& findings) {
   if (!dataplane.connected()) {
     findings.add(
@@ -55,6 +81,7 @@ void look_at_dataplane(const api::DataplaneStatus& dataplane, Findings& findings
                    fmt::format("link is down ({})", port.info().device()));
     }
   }
+  look_at_local_ports(dataplane.local_ports(), findings);
   const uint64_t connections = dataplane.trusted_connections() + dataplane.untrusted_connections();
   if (dataplane.connection_capacity() > 0 &&
       connections >= dataplane.connection_capacity() / 10 * 9) {

@@ -12,8 +12,68 @@ namespace {
 
 constexpr size_t kAddressWidth = 33;  // ipvsadm's: "  -> " and 28 for the address
 
+std::string_view encapsulation_word(ballast::api::Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case ballast::api::IPIP:
+      return "ipip";
+    case ballast::api::GRE:
+      return "gre";
+    case ballast::api::GUE:
+      return "gue";
+    default:
+      return "?";
+  }
+}
+
+std::string mss_word(const api::ServiceStatus& service) {
+  if (service.mss_auto()) {
+    return "auto";
+  }
+  return service.mss() == 0 ? "" : std::to_string(service.mss());
+}
+
 std::string flags_of(const api::ServiceStatus& service) {
-  return service.sloppy_tcp() ? " sloppy-tcp" : "";
+  std::string flags;
+  if (service.has_tunnel()) {
+    flags += fmt::format(" {}", encapsulation_word(service.tunnel().encapsulation()));
+  }
+  if (const std::string mss = mss_word(service); !mss.empty()) {
+    flags += " mss-" + mss;
+  }
+  if (service.one_packet()) {
+    flags += " one-packet";
+  }
+  return flags + (service.sloppy_tcp() ? " sloppy-tcp" : "");
+}
+
+// "gue to port 6080, without UDP checksum over IPv6, from 10.0.0.200/29"
+std::string tunnel_text(const ballast::api::Tunnel& tunnel) {
+  std::string text(encapsulation_word(tunnel.encapsulation()));
+  if (tunnel.encapsulation() == ballast::api::GUE) {
+    text += fmt::format(" to port {}, {} UDP checksum over IPv6", tunnel.gue_port(),
+                        tunnel.no_udp_checksum() ? "without" : "with");
+  }
+  return text + (tunnel.sources().empty()
+                     ? ", from the outgoing port's address"
+                     : fmt::format(", from {}", fmt::join(tunnel.sources(), ", ")));
+}
+
+void add_mode(const api::ServiceStatus& service, Table& table) {
+  table.add({"mode", mode_word(service.mode())});
+  if (!service.local_addresses().empty()) {
+    table.add({"local", fmt::format("{}", fmt::join(service.local_addresses(), ", "))});
+  }
+  if (service.has_tunnel()) {
+    table.add({"tunnel", tunnel_text(service.tunnel())});
+  }
+  if (service.mss_auto()) {
+    table.add({"mss", "SYNs announce at most what fits the way to the server"});
+  } else if (service.mss() != 0) {
+    table.add({"mss", fmt::format("SYNs announce at most {}", service.mss())});
+  }
+  if (service.one_packet()) {
+    table.add({"one packet", "every UDP datagram is scheduled by itself"});
+  }
 }
 
 // "TCP  192.0.2.10:80 wrr web"
@@ -71,7 +131,7 @@ std::string attributes(const api::ServiceStatus& service, Style style) {
                           count(static_cast<uint64_t>(configured), "server", "servers")),
               colour}});
   table.add({"listens on", fmt::format("{}", fmt::join(listeners, ", "))});
-  table.add({"mode", mode_word(service.mode())});
+  add_mode(service, table);
   table.add({"scheduler", service.scheduler()});
   table.add({"no server", service.on_no_server() == ballast::api::DROP
                               ? "packets are dropped silently"

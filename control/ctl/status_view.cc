@@ -125,6 +125,14 @@ std::string connection_line(const api::DataplaneStatus& dataplane) {
   return text;
 }
 
+std::string local_port_line(const api::LocalPortStatus& ports) {
+  const uint64_t used = ports.taken() + ports.resting();
+  return fmt::format("{} taken, {} resting{}", ports.taken(), ports.resting(),
+                     ports.capacity() == 0 ? ""
+                                           : fmt::format(" of {} ({})", ports.capacity(),
+                                                         share(used, ports.capacity())));
+}
+
 Cell vrrp_line(const api::VrrpSummary& instance) {
   const Cell state = state_cell(instance.state());
   std::string text = fmt::format("{}: {}, priority {}, for {}", instance.name(), state.text,
@@ -141,6 +149,10 @@ std::string general(const api::StatusAnswer& status, Style style) {
   table.add({"dataplane", dataplane_line(status.dataplane())});
   if (status.dataplane().connected()) {
     table.add({"connections", connection_line(status.dataplane())});
+    const auto& local_ports = status.dataplane().local_ports();
+    if (local_ports.taken() + local_ports.resting() > 0) {
+      table.add({"local ports", local_port_line(local_ports)});
+    }
     table.add({"drops", status.dataplane().drops_total() == 0
                             ? std::string("none")
                             : fmt::format("{} packets (ballastctl drops says why)",
@@ -208,8 +220,10 @@ std::string workers(const api::DataplaneStatus& dataplane, Style style) {
                {"Busy", Align::kRight},
                {"Packets", Align::kRight},
                {"HandedOver", Align::kRight},
+               {"Fragments", Align::kRight},
                {"Trusted", Align::kRight},
                {"Untrusted", Align::kRight},
+               {"LocalPorts", Align::kRight},
                {"Punted", Align::kRight}},
               style);
   for (const auto& worker : dataplane.workers()) {
@@ -217,8 +231,9 @@ std::string workers(const api::DataplaneStatus& dataplane, Style style) {
     table.add({std::to_string(worker.worker()),
                worker.stalled() ? Cell("STALLED", Colour::kBad) : Cell("runs", Colour::kGood),
                share(busy, worker.polls()), std::to_string(worker.packets()),
-               std::to_string(worker.handed_over()), std::to_string(worker.trusted()),
-               std::to_string(worker.untrusted()), std::to_string(worker.punted())});
+               std::to_string(worker.handed_over()), std::to_string(worker.handed_over_fragments()),
+               std::to_string(worker.trusted()), std::to_string(worker.untrusted()),
+               std::to_string(worker.local_ports_taken()), std::to_string(worker.punted())});
   }
   return table.empty() ? "" : "\n" + table.to_string();
 }

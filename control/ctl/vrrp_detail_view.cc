@@ -1,10 +1,14 @@
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "control/api/printable.h"
+#include "control/config/address_block.h"
 #include "control/ctl/vrrp_view.h"
 #include "control/ctl/vrrp_words.h"
 #include "control/ctl/words.h"
@@ -105,9 +109,38 @@ std::string interval_line(const api::VrrpRouter& router) {
   return text;
 }
 
+// Without those that are shown as something else.
+std::vector<std::string> vips_of(const api::VrrpRouter& router) {
+  const std::set<std::string> gateways(router.gateways().begin(), router.gateways().end());
+  const std::set<std::string> local(router.local_addresses().begin(),
+                                    router.local_addresses().end());
+  std::vector<std::string> vips;
+  std::ranges::copy_if(router.addresses(), std::back_inserter(vips), [&](const auto& address) {
+    return !gateways.contains(address) && !local.contains(address);
+  });
+  return vips;
+}
+
+template <class Texts>
+std::vector<std::string> as_ranges(const Texts& texts) {
+  std::vector<IpAddress> addresses;
+  for (const std::string& text : texts) {
+    if (const auto address = IpAddress::parse(text)) {
+      addresses.push_back(*address);
+    }
+  }
+  return ranges_of(std::move(addresses));
+}
+
 std::string router_attributes(const api::VrrpRouter& router, Style style) {
   Table table({{""}, {""}}, style, std::string(kIndent));
-  table.add({"addresses", fmt::format("{}", fmt::join(router.addresses(), ", "))});
+  table.add({"addresses", fmt::format("{}", fmt::join(vips_of(router), ", "))});
+  if (!router.gateways().empty()) {
+    table.add({"gateways", fmt::format("{}", fmt::join(router.gateways(), ", "))});
+  }
+  if (!router.local_addresses().empty()) {
+    table.add({"local", fmt::format("{}", fmt::join(as_ranges(router.local_addresses()), ", "))});
+  }
   table.add({"virtual MAC",
              router.virtual_mac().empty() ? "none: the port's own is used" : router.virtual_mac()});
   table.add({"lease", lease_text(router.lease())});

@@ -33,6 +33,8 @@ std::string zsh_action(ValueKind kind, const std::string& program) {
       return ":service:_" + program + "_service_names";
     case ValueKind::kInstance:
       return ":instance:_" + program + "_instance_names";
+    case ValueKind::kPort:
+      return ":port:_" + program + "_port_names";
     default:
       return ":value: ";
   }
@@ -86,6 +88,8 @@ std::string zsh_completion(const CommandTree& tree) {
       "_{0}_service_names() {{\n  local -a names=(${{(f)\"$({0} names 2>/dev/null)\"}})\n"
       "  compadd -a names\n}}\n"
       "_{0}_instance_names() {{\n  local -a names=(${{(f)\"$({0} vrrp-names 2>/dev/null)\"}})\n"
+      "  compadd -a names\n}}\n"
+      "_{0}_port_names() {{\n  local -a names=(${{(f)\"$({0} port-names 2>/dev/null)\"}})\n"
       "  compadd -a names\n}}\n",
       tree.name);
   visit(tree, "", [&](const std::string& path, const CommandTree& command) {

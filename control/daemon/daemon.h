@@ -96,6 +96,8 @@ class Daemon : private ControlHandler {
   void status(const Peer&, const api::StatusRequest&, Callback<api::StatusAnswer> done) override;
   void list_services(const Peer&, const api::ListServicesRequest&,
                      Callback<api::ListServicesAnswer> done) override;
+  void list_ports(const Peer&, const api::ListPortsRequest&,
+                  Callback<api::ListPortsAnswer> done) override;
   void list_connections(const Peer&, const api::ListConnectionsRequest&,
                         Callback<api::ListConnectionsAnswer> done) override;
   void drops(const Peer&, const api::DropsRequest&, Callback<api::DropsAnswer> done) override;

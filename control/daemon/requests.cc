@@ -1,5 +1,10 @@
-// What else ballastctl asks for: connections, drops, the configuration, changes by hand.
+// What else ballastctl asks for: ports, connections, drops, the configuration, changes by hand.
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "control/config/diff.h"
 #include "control/daemon/daemon.h"
@@ -31,6 +36,33 @@ void Daemon::list_connections(const Peer&, const api::ListConnectionsRequest& re
     *result.mutable_page() = answer->connections();
     done(result);
   });
+}
+
+void Daemon::list_ports(const Peer&, const api::ListPortsRequest& request,
+                        Callback<api::ListPortsAnswer> done) {
+  if (!link_->hello()) {
+    return done(tl::unexpected(not_connected(*link_)));
+  }
+  statistics_->fetch(
+      [this, done, name = request.name()](const std::optional<ballast::api::Statistics>& known) {
+        api::DataplaneStatus status;
+        fill_dataplane(known, status);
+        api::ListPortsAnswer answer;
+        std::vector<std::string> names;
+        for (api::PortStatus& port : *status.mutable_ports()) {
+          names.push_back(port.info().name());
+          if (name.empty() || name == port.info().name()) {
+            *answer.add_ports() = std::move(port);
+          }
+        }
+        if (!name.empty() && answer.ports().empty()) {
+          return done(tl::unexpected(
+              failure(api::Failure::NOT_FOUND,
+                      fmt::format("no port \"{}\" ({})", name, fmt::join(names, ", ")))));
+        }
+        *answer.mutable_workers() = std::move(*status.mutable_workers());
+        done(answer);
+      });
 }
 
 void Daemon::drops(const Peer&, const api::DropsRequest&, Callback<api::DropsAnswer> done) {

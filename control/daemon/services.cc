@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config/address_block.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/seconds_since.h"
 #include "control/dataplane_link/resources.h"
@@ -51,10 +52,12 @@ void fill_counts(const ballast::api::ServerStatistics& counted, api::ServerStatu
   *server.mutable_counters() = counted.counters();
 }
 
-// What is the service's own. Its servers are left out on the way: they may be many.
+// What is the service's own. Its servers and local addresses are left out on the way: they may be
+// many.
 void fill_attributes(const ServiceSettings& settings, api::ServiceStatus& status) {
   ServiceSettings alone = settings;
   alone.servers.clear();
+  alone.local_addresses.clear();
   const ballast::api::Service service = service_resource(alone, {}).service();
   *status.mutable_listeners() = service.listeners();
   status.set_mode(service.mode());
@@ -63,6 +66,15 @@ void fill_attributes(const ServiceSettings& settings, api::ServiceStatus& status
   status.set_on_server_down(service.on_server_down());
   status.set_sloppy_tcp(service.sloppy_tcp());
   *status.mutable_timeout_seconds() = service.timeout_seconds();
+  for (std::string& range : ranges_of(settings.local_addresses)) {
+    *status.add_local_addresses() = std::move(range);
+  }
+  if (service.has_tunnel()) {
+    *status.mutable_tunnel() = service.tunnel();
+  }
+  status.set_mss(service.mss());
+  status.set_mss_auto(service.mss_auto());
+  status.set_one_packet(service.one_packet());
 }
 
 }  // namespace

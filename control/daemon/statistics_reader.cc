@@ -9,17 +9,17 @@ namespace ballast::control {
 namespace {
 
 constexpr uint32_t kPage = 5000;
-constexpr std::chrono::seconds kRatePeriod{2};
+constexpr std::chrono::seconds kPeriod{2};
 
 }  // namespace
 
 struct StatisticsReader::Timer {
-  boost::asio::steady_timer rates;
+  boost::asio::steady_timer counters;
 };
 
 StatisticsReader::StatisticsReader(boost::asio::io_context& loop, DataplaneLink& link)
     : link_(link), timer_(new Timer{boost::asio::steady_timer(loop)}) {
-  read_rates_now_and_then();
+  read_counters_now_and_then();
 }
 
 StatisticsReader::~StatisticsReader() = default;
@@ -51,22 +51,25 @@ void StatisticsReader::fetch_page(uint32_t page,
   });
 }
 
-void StatisticsReader::read_rates_now_and_then() {
-  timer_->rates.expires_after(kRatePeriod);
-  timer_->rates.async_wait([this](const boost::system::error_code& error) {
+void StatisticsReader::read_counters_now_and_then() {
+  timer_->counters.expires_after(kPeriod);
+  timer_->counters.async_wait([this](const boost::system::error_code& error) {
     if (error) {
       return;
     }
-    read_rates_now_and_then();
+    read_counters_now_and_then();
     if (!link_.connected()) {
-      return rates_.forget();
+      rates_.forget();
+      return local_port_drops_.forget();
     }
     ballast::api::ClientFrame frame;
     frame.mutable_get_statistics()->set_page_size(1);
     link_.request(frame,
                   [this](const tl::expected<ballast::api::ServerFrame, std::string>& answer) {
                     if (answer) {
-                      rates_.read(answer->statistics(), std::chrono::steady_clock::now());
+                      const auto now = std::chrono::steady_clock::now();
+                      rates_.read(answer->statistics(), now);
+                      local_port_drops_.read(answer->statistics(), now);
                     }
                   });
   });

@@ -1,11 +1,12 @@
-// Reads the dataplane's statistics: all pages when somebody asks, and the ports' counters now and
-// then for their rates.
+// Reads the dataplane's statistics: all pages when somebody asks, and the counters that are not for
+// servers now and then, for the ports' rates and to see what is lost.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 
+#include "control/daemon/local_port_drops.h"
 #include "control/daemon/port_rates.h"
 #include "control/dataplane_link/link.h"
 #include "dataplane/api/dataplane.pb.h"
@@ -30,17 +31,19 @@ class StatisticsReader {
   // All pages, joined.
   void fetch(const OnStatistics& done);
   [[nodiscard]] const PortRates& rates() const { return rates_; }
+  [[nodiscard]] const LocalPortDrops& local_port_drops() const { return local_port_drops_; }
 
  private:
   struct Timer;
 
   void fetch_page(uint32_t page, const std::shared_ptr<ballast::api::Statistics>& joined,
                   const OnStatistics& done);
-  void read_rates_now_and_then();
+  void read_counters_now_and_then();
 
   DataplaneLink& link_;
   std::unique_ptr<Timer> timer_;
   PortRates rates_;
+  LocalPortDrops local_port_drops_;
 };
 
 }  // namespace ballast::control

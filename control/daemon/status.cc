@@ -85,8 +85,13 @@ void Daemon::fill_dataplane(const std::optional<ballast::api::Statistics>& stati
   status.set_connection_capacity(statistics->connection_capacity());
   status.set_memory_bytes(statistics->memory_bytes());
   fill_ports(*statistics, status);
+  api::LocalPortStatus& local_ports = *status.mutable_local_ports();
+  local_ports.set_capacity(statistics->local_port_capacity());
+  statistics_->local_port_drops().fill(std::chrono::steady_clock::now(), local_ports);
   for (const ballast::api::WorkerStatistics& worker : statistics->workers()) {
     *status.add_workers() = worker;
+    local_ports.set_taken(local_ports.taken() + worker.local_ports_taken());
+    local_ports.set_resting(local_ports.resting() + worker.local_ports_resting());
     status.set_trusted_connections(status.trusted_connections() + worker.trusted());
     status.set_untrusted_connections(status.untrusted_connections() + worker.untrusted());
   }

@@ -115,6 +115,15 @@ void fill_router(const VrrpView& view, const RouterName& name, api::VrrpRouter& 
   }
   for (const IpAddress& address : view.settings.addresses_of(name.family)) {
     out.add_addresses(address.to_string());
+    const auto use = view.uses.find(address);
+    if (use == view.uses.end()) {
+      continue;
+    }
+    if (use->second == AddressUse::kGateway) {
+      out.add_gateways(address.to_string());
+    } else if (use->second == AddressUse::kLocal) {
+      out.add_local_addresses(address.to_string());
+    }
   }
   out.set_version(static_cast<uint32_t>(view.settings.version));
   out.set_advert_interval_milliseconds(

@@ -1,6 +1,7 @@
 // What the speaker knows of its routers, as the API says it. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct VrrpView {
   std::optional<vrrp::GroupSettings> group_settings;  // as the speaker has them
   std::vector<vrrp::TrackSettings> group_tracks;
   std::optional<vrrp::StrangeClaim> strange_claim;  // of any address
+  const std::map<IpAddress, AddressUse>& uses;      // those not there are VIPs
   vrrp::TimePoint now;
 };
 

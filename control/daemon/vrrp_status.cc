@@ -1,5 +1,6 @@
 // What is shown of VRRP.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -44,6 +45,12 @@ std::string VrrpPart::interface_fault(const VrrpGroup& group) const {
 
 template <typename Use>
 void VrrpPart::each_view(const vrrp::SpeakerStatus& status, const Use& use) const {
+  std::map<IpAddress, AddressUse> uses;
+  for (const HeldAddress& held : held_addresses(configuration_)) {
+    if (held.use != AddressUse::kServices) {
+      uses.emplace(held.address, held.use);
+    }
+  }
   for (const VrrpSettings& settings : configuration_.vrrp) {
     const std::string name = group_of(settings);
     VrrpView view{.settings = settings,
@@ -54,6 +61,7 @@ void VrrpPart::each_view(const vrrp::SpeakerStatus& status, const Use& use) cons
                   .group_settings = {},
                   .group_tracks = {},
                   .strange_claim = status.strange_claim,
+                  .uses = uses,
                   .now = std::chrono::steady_clock::now()};
     if (const netlink::Link* link = kernel_.state().link_named(settings.interface)) {
       view.interface_index = link->index;

@@ -26,6 +26,8 @@ class FakeHandler : public ControlHandler {
   std::function<tl::expected<api::ListConnectionsAnswer, api::Failure>(
       const ballast::api::ListConnections&)>
       on_connections = [](const auto&) { return api::ListConnectionsAnswer(); };
+  std::function<tl::expected<api::ListPortsAnswer, api::Failure>(const std::string& name)>
+      on_ports = [](const std::string&) { return api::ListPortsAnswer(); };
   tl::expected<api::DropsAnswer, api::Failure> drops_answer;
   tl::expected<api::ChecksAnswer, api::Failure> checks_answer;
   // Take the place of the two above where they are set.
@@ -53,6 +55,10 @@ class FakeHandler : public ControlHandler {
   void list_services(const Peer&, const api::ListServicesRequest& request,
                      Callback<api::ListServicesAnswer> done) override {
     done(on_service_page ? on_service_page(request) : on_services(request.name()));
+  }
+  void list_ports(const Peer&, const api::ListPortsRequest& request,
+                  Callback<api::ListPortsAnswer> done) override {
+    done(on_ports(request.name()));
   }
   void list_connections(const Peer&, const api::ListConnectionsRequest& request,
                         Callback<api::ListConnectionsAnswer> done) override {

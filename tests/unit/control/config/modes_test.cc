@@ -237,6 +237,8 @@ TEST(ModeTun, SaysWhatIsWrongWithATunnel) {
       {"tunnel_source = ['10.0.0.201/29']", "did you mean \"10.0.0.200/29\"?"},
       {"tunnel_source = ['10.0.0.x']", "is not an IP address"},
       {"tunnel_source = ['10.0.1.0/29', '10.0.2.0/29']", "there is one of IPv4 already, in line 6"},
+      {"tunnel_source = ['2001:db8::/111']",
+       "has more than 65536 addresses: write a prefix of length 112 or more"},
       {"tunnel_source = ['224.0.0.0/29']", "an outer source address cannot be multicast"},
       {"tunnel_source = ['10.0.0.8/29']",
        "tunnel_source 10.0.0.8/29: has 10.0.0.11, which service \"web\": server 10.0.0.11 in line "

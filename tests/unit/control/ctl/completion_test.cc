@@ -21,7 +21,7 @@ std::string offered(const std::string& words) {
   std::ofstream(folder / "completion") << bash_completion(command_tree());
   std::ofstream(folder / "ask")
       << "ballastctl() { case $1 in names) echo web; echo dns ;; vrrp-names) echo "
-         "front; echo back ;; esac; }\n. "
+         "front; echo back ;; port-names) echo wan; echo lan ;; esac; }\n. "
       << folder / "completion"
       << "\nCOMP_WORDS=(" << words
       << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_ballastctl\n"
@@ -48,6 +48,7 @@ TEST(BashCompletion, OffersWhatComesNext) {
   EXPECT_EQ(offered("ballastctl vrrp failover ''"), "front back\n");
   EXPECT_EQ(offered("ballastctl vrrp show --json b"), "back\n");
   EXPECT_EQ(offered("ballastctl vrrp release front ''"), offered("ballastctl vrrp list ''"));
+  EXPECT_EQ(offered("ballastctl port show w"), "wan\n");
   EXPECT_EQ(offered("ballastctl re"), "reload restart\n");
   EXPECT_EQ(offered("ballastctl completion ''"),
             "bash zsh fish --help -h --json --socket --timeout\n");
@@ -69,13 +70,14 @@ void expect_all_named(const CommandTree& tree, const std::string& script,
 
 TEST(Completion, NamesEveryCommandAndOptionInEveryShell) {
   const auto tree = command_tree();
-  EXPECT_EQ(tree.commands.size(), 12u);
+  EXPECT_EQ(tree.commands.size(), 13u);
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const auto script = completion_for(shell, tree);
     ASSERT_TRUE(script);
     expect_all_named(tree, *script, "");
     EXPECT_THAT(*script, testing::Not(HasSubstr("@")));
     EXPECT_THAT(*script, HasSubstr("ballastctl vrrp-names"));
+    EXPECT_THAT(*script, HasSubstr("ballastctl port-names"));
   }
   EXPECT_FALSE(completion_for("tcsh", tree));
 }

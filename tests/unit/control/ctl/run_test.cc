@@ -13,6 +13,8 @@ const std::vector<std::vector<std::string>> kRemoteCommands{
     {"service", "list"},
     {"service", "show", "web"},
     {"connection", "list"},
+    {"port", "show"},
+    {"port", "show", "wan"},
     {"drops"},
     {"checks"},
     {"reload"},
@@ -192,6 +194,31 @@ TEST_F(Ballastctl, TurnsFailuresIntoExitCodes) {
     EXPECT_EQ(outcome.err, "ballastctl: because\n  ballast.toml:3:1: wrong\n");
     EXPECT_EQ(error_code(ask({"drops", "--json"}).out), api::Failure::Code_Name(code));
   }
+}
+
+TEST_F(Ballastctl, ShowsAllPortsOrOne) {
+  std::vector<std::string> asked;
+  handler_.on_ports = [&](const std::string& name) {
+    asked.push_back(name);
+    api::ListPortsAnswer answer;
+    answer.add_ports()->mutable_info()->set_name("wan");
+    answer.add_workers();
+    return answer;
+  };
+  RunningServer server(handler_, options());
+  const auto all = ask({"port", "show"});
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_THAT(all.out, testing::StartsWith("port           wan\n"));
+  EXPECT_EQ(ask({"port", "show", "wan"}).out, all.out);
+  EXPECT_EQ(ask({"port-names"}).out, "wan\n");
+  EXPECT_THAT(asked, testing::ElementsAre("", "wan", ""));
+  const auto json = parsed(ask({"port", "show", "--json"}).out);
+  const auto& info = json.fields().at("ports").list_value().values(0).struct_value().fields();
+  EXPECT_TRUE(info.at("info").struct_value().fields().contains("steeringNat"));
+  server.in_loop(
+      [&] { handler_.on_ports = [](const std::string&) { return api::ListPortsAnswer(); }; });
+  EXPECT_EQ(ask({"port", "show"}).exit_code, 4) << "the dataplane is not there";
+  EXPECT_EQ(ask({"port"}).exit_code, 2);
 }
 
 TEST_F(Ballastctl, PrintsWhatIsKnownWithoutADataplaneAndExitsWithFour) {

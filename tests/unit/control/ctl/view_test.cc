@@ -4,6 +4,7 @@
 
 #include "control/ctl/connection_view.h"
 #include "control/ctl/list_view.h"
+#include "control/ctl/port_view.h"
 #include "control/ctl/service_view.h"
 #include "control/ctl/status_view.h"
 #include "control/ctl/words.h"
@@ -112,6 +113,53 @@ TCP  [2001:db8::10]:80
 )");
 }
 
+TEST(ServiceView, ListsWhatIsSpecialOfAServiceAsFlags) {
+  auto answer = two_services();
+  auto& tun = *answer.mutable_services(1);
+  tun.set_mode(ballast::api::TUN);
+  tun.mutable_tunnel()->set_encapsulation(ballast::api::GUE);
+  tun.set_mss_auto(true);
+  tun.set_one_packet(true);
+  answer.mutable_services(0)->set_mss(1440);
+  const auto text = render_services(answer, kPlain);
+  EXPECT_THAT(text, HasSubstr("TCP  192.0.2.10:80 wrr web mss-1440\n"));
+  EXPECT_THAT(text, HasSubstr("UDP  192.0.2.53:53 rr dns gue mss-auto one-packet sloppy-tcp\n"));
+  EXPECT_THAT(text, HasSubstr("10.0.0.12:*                       Tunnel"));
+}
+
+TEST(ServiceView, ShowsHowEachModeReachesItsServers) {
+  api::ListServicesAnswer answer;
+  auto& service = *answer.add_services();
+  service.set_name("web");
+  service.set_mode(ballast::api::FULLNAT);
+  service.add_local_addresses("10.0.0.200-10.0.0.207");
+  service.add_local_addresses("2001:db8::200");
+  service.set_mss(1440);
+  EXPECT_THAT(render_service_details(answer, kPlain),
+              HasSubstr("mode        fullnat\n"
+                        "local       10.0.0.200-10.0.0.207, 2001:db8::200\n"
+                        "mss         SYNs announce at most 1440\n"));
+  service.clear_local_addresses();
+  service.set_mode(ballast::api::TUN);
+  service.set_mss(0);
+  service.set_mss_auto(true);
+  service.set_one_packet(true);
+  auto& tunnel = *service.mutable_tunnel();
+  EXPECT_THAT(render_service_details(answer, kPlain),
+              HasSubstr("mode        tun\n"
+                        "tunnel      ipip, from the outgoing port's address\n"
+                        "mss         SYNs announce at most what fits the way to the server\n"
+                        "one packet  every UDP datagram is scheduled by itself\n"));
+  tunnel.set_encapsulation(ballast::api::GUE);
+  tunnel.set_gue_port(6080);
+  tunnel.set_no_udp_checksum(true);
+  tunnel.add_sources("10.0.0.200/29");
+  tunnel.add_sources("2001:db8::/120");
+  EXPECT_THAT(render_service_details(answer, kPlain),
+              HasSubstr("tunnel      gue to port 6080, without UDP checksum over IPv6, from "
+                        "10.0.0.200/29, 2001:db8::/120\n"));
+}
+
 TEST(ServiceView, LeavesServersWhoseCountersBeganAnewOutOfTheRates) {
   auto before = two_services();
   auto after = two_services();
@@ -182,8 +230,8 @@ web     3 of 3 up         42
 Port Device      Link MAC               Queues InPPS OutPPS Missed Errors Steering
 wan  af_xdp:eth1 up   02:00:00:00:00:01      2 12345      -      0      0 software
 
-Worker State Busy Packets HandedOver Trusted Untrusted Punted
-     0 runs  25 %      99          0       0         0      0
+Worker State Busy Packets HandedOver Fragments Trusted Untrusted LocalPorts Punted
+     0 runs  25 %      99          0         0       0         0          0      0
 )");
 }
 
@@ -230,6 +278,120 @@ TEST(StatusView, SaysThatTheDataplaneIsGoneAndNothingOldOfIt) {
                                "refused\n"));
   EXPECT_THAT(text, testing::Not(HasSubstr("af_xdp:eth1")));
   EXPECT_THAT(text, HasSubstr("web     3 of 3 up          -\n"));
+}
+
+TEST(StatusView, SaysThatLocalPortsAreExhaustedWhileTheyAre) {
+  auto status = healthy();
+  auto& ports = *status.mutable_dataplane()->mutable_local_ports();
+  ports.set_taken(900);
+  ports.set_resting(50);
+  ports.set_capacity(10000);
+  ports.set_exhausted_drops(12);
+  EXPECT_THAT(render_status(status, kPlain), StartsWith("OK: "));
+  EXPECT_THAT(render_status(status, kPlain),
+              HasSubstr("\nlocal ports   900 taken, 50 resting of 10000 (10 %)\n"));
+  ports.set_exhausted_seconds_ago(3);
+  EXPECT_THAT(render_status(status, kPlain),
+              StartsWith("OUTAGE: 1 service, 3 of 3 servers up\n"
+                         "  OUTAGE local ports: exhausted towards a server: 12 packets of new "
+                         "connections dropped, the last 3s ago: give the fullnat services more "
+                         "local_addresses\n"));
+  ports.set_exhausted_seconds_ago(60);
+  EXPECT_THAT(render_status(status, kPlain), StartsWith("OK: "));
+  ports.set_taken(9000);
+  EXPECT_THAT(
+      render_status(status, kPlain),
+      HasSubstr("DEGRADED local ports: 90 % of the room for them is in use: 9050 of 10000"));
+  ports.set_no_room_drops(1);
+  ports.set_no_room_seconds_ago(0);
+  EXPECT_THAT(
+      render_status(status, kPlain),
+      HasSubstr("OUTAGE local ports: no room for more: 1 packet of new connections dropped, "
+                "the last 0s ago: raise trusted in [connections] of dataplane.toml"));
+}
+
+api::ListPortsAnswer two_ports() {
+  api::ListPortsAnswer answer;
+  auto& wan = *answer.add_ports();
+  auto& info = *wan.mutable_info();
+  info.set_name("wan");
+  info.set_device("0000:3b:00.0");
+  info.set_mac("02:00:00:00:00:01");
+  info.set_mtu(9000);
+  info.set_up(true);
+  info.set_vlan(100);
+  info.set_rx_queues(2);
+  info.set_tx_queues(2);
+  info.set_steering("RSS by the NIC, with our key and indirection table");
+  info.set_steering_nat("software: no rule of the device hashes the client alone");
+  info.set_mac_filter("the device's list of addresses");
+  info.add_offloads("IPv4 checksum");
+  info.add_offloads("UDP checksum");
+  wan.mutable_statistics()->set_rx_packets(1000);
+  wan.mutable_statistics()->set_rx_bytes(1536);
+  wan.mutable_statistics()->set_rx_missed(3);
+  wan.set_rx_packets_per_second(12);
+  auto& lan = *answer.add_ports();
+  lan.mutable_info()->set_name("lan");
+  lan.mutable_info()->set_device("af_packet:eth1");
+  lan.mutable_info()->set_kernel_interface("eth1");
+  lan.mutable_info()->set_mac("02:00:00:00:00:02");
+  for (uint32_t i = 0; i < 2; ++i) {
+    auto& worker = *answer.add_workers();
+    worker.set_worker(i);
+    worker.set_packets(200);
+    worker.set_handed_over(50 * i);
+    worker.set_handed_over_fragments(7);
+    worker.set_fragments_held(i);
+  }
+  return answer;
+}
+
+TEST(PortView, ShowsWhoSteersAndWhatIsHandedOver) {
+  EXPECT_EQ(render_ports(two_ports(), kPlain), R"(port           wan
+device         0000:3b:00.0
+link           up
+MAC            02:00:00:00:00:01
+MAC filter     the device's list of addresses
+MTU            9000
+VLAN           100
+queues         2 to receive, 2 to send
+offloads       IPv4 checksum, UDP checksum
+clients' flows RSS by the NIC, with our key and indirection table
+replies        software: no rule of the device hashes the client alone
+received       1000 packets (1.5 KiB), 12 per second
+sent           0 packets (0 B)
+lost           3 missed, 0 bad on receipt, 0 not sent
+
+port           lan
+device         af_packet:eth1, on the kernel's interface eth1
+link           DOWN
+MAC            02:00:00:00:00:02
+MAC filter     not known
+MTU            0
+VLAN           untagged
+queues         0 to receive, 0 to send
+offloads       none: checksums are computed in software
+clients' flows not known
+replies        not known
+received       0 packets (0 B)
+sent           0 packets (0 B)
+lost           0 missed, 0 bad on receipt, 0 not sent
+
+handed over to the worker that owns the flow, of packets from all ports:
+Worker Packets HandedOver Share Fragments Held
+     0     200          0   0 %         7    0
+     1     200         50  25 %         7    1
+)");
+}
+
+TEST(PortView, HasNoCountsWithoutTheDataplane) {
+  auto answer = two_ports();
+  answer.clear_workers();
+  const auto text = render_ports(answer, kPlain);
+  EXPECT_THAT(text, testing::Not(HasSubstr("received")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("handed over")));
+  EXPECT_EQ(render_ports({}, kPlain), "the dataplane has no ports\n");
 }
 
 TEST(StatusView, DoesNotCallADrainedServerAFault) {

@@ -168,6 +168,23 @@ the last of them was for virtual router 77
 )");
 }
 
+TEST(VrrpView, ShowsGatewaysAndLocalAddressesAsSuch) {
+  api::ListVrrpAnswer answer;
+  *answer.add_instances() = active_vrrp();
+  auto& router = *answer.mutable_instances(0)->mutable_routers(0);
+  for (const char* address : {"10.0.0.1", "10.0.0.200", "10.0.0.201", "10.0.0.202"}) {
+    router.add_addresses(address);
+  }
+  router.add_gateways("10.0.0.1");
+  router.add_local_addresses("10.0.0.200");
+  router.add_local_addresses("10.0.0.201");
+  router.add_local_addresses("10.0.0.202");
+  EXPECT_THAT(render_vrrp_details(answer, kPlain),
+              HasSubstr("\n  addresses   192.0.2.10, 192.0.2.11\n"
+                        "  gateways    10.0.0.1\n"
+                        "  local       10.0.0.200-10.0.0.202\n"));
+}
+
 TEST(VrrpView, SaysWhatABackupHasLearntAndAnActiveRouterHasForgotten) {
   auto answer = two_vrrp_instances();
   EXPECT_THAT(render_vrrp_details(answer, kPlain), Not(HasSubstr("learnt")));

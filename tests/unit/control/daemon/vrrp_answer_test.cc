@@ -56,6 +56,7 @@ class VrrpAnswer : public testing::Test {
             .group_settings = std::nullopt,
             .group_tracks = {},
             .strange_claim = claim_,
+            .uses = uses_,
             .now = now_};
   }
   [[nodiscard]] static api::VrrpInstance instance(const VrrpView& view) {
@@ -80,6 +81,7 @@ class VrrpAnswer : public testing::Test {
   vrrp::GroupStatus group_;
   std::vector<std::string> faults_;
   std::optional<vrrp::StrangeClaim> claim_;
+  std::map<IpAddress, AddressUse> uses_;
   vrrp::TimePoint now_{seconds{5000}};
 };
 
@@ -179,6 +181,19 @@ TEST_F(VrrpAnswer, TellsTwoActiveRoutersWhileTheyAreAndForAMinute) {
               ElementsAre("two routers were active (IPv4) 30 s ago, for 900 ms in all"));
   now_ += seconds{31};
   EXPECT_THAT(instance(view()).disagreements(), IsEmpty());
+}
+
+TEST_F(VrrpAnswer, SaysWhichAddressesAreGatewaysAndLocalOnes) {
+  uses_ = {{IpAddress::parse("192.0.2.10").value(), AddressUse::kGateway},
+           {IpAddress::parse("2001:db8::10").value(), AddressUse::kLocal},
+           {IpAddress::parse("10.9.9.9").value(), AddressUse::kGateway}};
+  const auto seen = instance(view());
+  EXPECT_THAT(seen.routers(0).addresses(), ElementsAre("192.0.2.10"));
+  EXPECT_THAT(seen.routers(0).gateways(), ElementsAre("192.0.2.10"));
+  EXPECT_THAT(seen.routers(0).local_addresses(), IsEmpty());
+  EXPECT_THAT(seen.routers(1).addresses(), ElementsAre("fe80::1", "2001:db8::10"));
+  EXPECT_THAT(seen.routers(1).gateways(), IsEmpty());
+  EXPECT_THAT(seen.routers(1).local_addresses(), ElementsAre("2001:db8::10"));
 }
 
 TEST_F(VrrpAnswer, SumsUpForTheStatus) {
