@@ -80,48 +80,51 @@ tl::expected<DataplaneSettings, std::string> settings_of(const CommandLine& line
   return settings;
 }
 
-// Devices, their MACs where we give them, and EAL's arguments for them, all by port.
+// Devices, the MACs of ports where we give them, and EAL's arguments for the devices.
 struct Devices {
-  std::vector<Device> devices;
-  std::vector<MacAddress> macs;
+  std::vector<DevicePlan> plans;
+  std::vector<MacAddress> macs;  // by port
   std::vector<std::string> vdevs;
   std::vector<std::string> pci_addresses;
 };
 
 Devices devices_of(const DataplaneSettings& settings) {
-  Devices result;
-  for (size_t i = 0; i < settings.ports.size(); ++i) {
-    const PortSettings& port = settings.ports[i];
-    const Device device = *Device::parse(port.device);  // validate() has parsed it
-    MacAddress mac = port.mac.value_or(MacAddress{});
-    if (!port.mac && device.invents_mac()) {
-      mac = kept_mac(settings.runtime_dir, port.name);
+  Devices result{.plans = plan_devices(settings),
+                 .macs = std::vector<MacAddress>(settings.ports.size()),
+                 .vdevs = {},
+                 .pci_addresses = {}};
+  for (const DevicePlan& plan : result.plans) {
+    const size_t first = plan.ports.front();
+    MacAddress device_mac = settings.ports[first].mac.value_or(MacAddress{});
+    if (device_mac.is_zero() && plan.device.invents_mac()) {
+      device_mac = kept_mac(settings.runtime_dir, settings.ports[first].name);
+    }
+    // Ports on one device have its MAC, each in its VLAN, unless they were given another.
+    for (const size_t port : plan.ports) {
+      result.macs[port] =
+          settings.ports[port].mac.value_or(plan.device.invents_mac() ? device_mac : MacAddress{});
     }
     // An interface that is not a NIC has one XDP queue unless the operator knows better.
     const uint16_t default_queues =
-        device.kind == DeviceKind::kAfXdp ? uint16_t{1} : settings.workers;
-    const uint16_t queues = port.queues != 0 ? port.queues : default_queues;
-    if (auto vdev = vdev_argument(device, i, queues, port.mtu, mac)) {
+        plan.device.kind == DeviceKind::kAfXdp ? uint16_t{1} : settings.workers;
+    const uint16_t queues = plan.settings.queues != 0 ? plan.settings.queues : default_queues;
+    if (auto vdev = vdev_argument(plan.device, first, queues, plan.settings.mtu, device_mac)) {
       result.vdevs.push_back(std::move(*vdev));
     } else {
-      result.pci_addresses.push_back(device.argument);
+      result.pci_addresses.push_back(plan.device.argument);
     }
-    result.devices.push_back(device);
-    result.macs.push_back(mac);
   }
   return result;
 }
 
 // The PMDs bind to their path as they find it; what a killed dataplane left there is in their way.
-tl::expected<void, std::string> make_room_for_sockets(const DataplaneSettings& settings,
-                                                      const Devices& devices) {
-  for (size_t i = 0; i < devices.devices.size(); ++i) {
-    const Device& device = devices.devices[i];
-    if (!device.makes_socket()) {
+tl::expected<void, std::string> make_room_for_sockets(const std::vector<DevicePlan>& plans) {
+  for (const DevicePlan& plan : plans) {
+    if (!plan.device.makes_socket()) {
       continue;
     }
-    if (auto free = api::remove_dead_socket(device.argument); !free) {
-      return tl::unexpected(fmt::format("port \"{}\": {}", settings.ports[i].name, free.error()));
+    if (auto free = api::remove_dead_socket(plan.device.argument); !free) {
+      return tl::unexpected(fmt::format("port \"{}\": {}", plan.settings.port, free.error()));
     }
   }
   return {};
@@ -157,7 +160,7 @@ int run(const CommandLine& line) {
     }
   }
   const Devices devices = devices_of(*settings);
-  if (const auto done = make_room_for_sockets(*settings, devices); !done) {
+  if (const auto done = make_room_for_sockets(devices.plans); !done) {
     return fail(done.error());
   }
   const auto eal = Eal::start(*settings, devices.vdevs, devices.pci_addresses);
@@ -165,7 +168,7 @@ int run(const CommandLine& line) {
     return fail(eal.error());
   }
   spdlog::info("memory: {}", Eal::memory_in_words(*settings));
-  auto dataplane = Dataplane::create(*settings, devices.devices, devices.macs);
+  auto dataplane = Dataplane::create(*settings, devices.plans, devices.macs);
   if (!dataplane) {
     return fail(dataplane.error());
   }

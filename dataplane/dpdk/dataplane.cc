@@ -106,7 +106,7 @@ Dataplane::Dataplane(DataplaneSettings settings, LeasePageMapping leases)
       loop_(std::make_unique<Loop>()) {}
 
 tl::expected<std::unique_ptr<Dataplane>, std::string> Dataplane::create(
-    const DataplaneSettings& settings, const std::vector<Device>& devices,
+    const DataplaneSettings& settings, const std::vector<DevicePlan>& devices,
     const std::vector<MacAddress>& macs) {
   auto leases = LeasePageMapping::create(settings.lease_page_path());
   if (!leases) {
@@ -124,41 +124,84 @@ tl::expected<std::unique_ptr<Dataplane>, std::string> Dataplane::create(
   return dataplane;
 }
 
-tl::expected<void, std::string> Dataplane::open_ports(const std::vector<Device>& devices,
+tl::expected<void, std::string> Dataplane::open_ports(const std::vector<DevicePlan>& devices,
                                                       const std::vector<MacAddress>& macs) {
-  const uint64_t mbufs = std::min<uint64_t>(uint64_t{kMbufsPerWorkerAndPort} * settings_.workers *
-                                                settings_.ports.size(),
-                                            kLargestMbufPool) +
-                         kMbufsPerWorkerAndPort * uint64_t{2};
+  const uint64_t mbufs =
+      std::min<uint64_t>(uint64_t{kMbufsPerWorkerAndPort} * settings_.workers * devices.size(),
+                         kLargestMbufPool) +
+      kMbufsPerWorkerAndPort * uint64_t{2};
   pool_ = rte_pktmbuf_pool_create("frames", static_cast<unsigned>(mbufs), kMbufCache, 0, kMbufRoom,
                                   SOCKET_ID_ANY);
   if (pool_ == nullptr) {
     return tl::unexpected(fmt::format(
         "no memory for {} packet buffers of {} bytes: raise memory_mb", mbufs, kMbufRoom));
   }
-  for (size_t i = 0; i < settings_.ports.size(); ++i) {
-    const PortSettings& port_settings = settings_.ports[i];
-    if (devices[i].kind == DeviceKind::kAfPacket) {
-      auto silence = KernelSilence::impose(devices[i].argument);
-      if (!silence) {
-        return tl::unexpected(fmt::format("port \"{}\": {}", port_settings.name, silence.error()));
-      }
-      silences_.push_back(std::move(*silence));
+  std::vector<std::optional<PortPair>> pairs(settings_.ports.size());
+  for (const DevicePlan& plan : devices) {
+    if (auto done = open_device(plan, macs, pairs); !done) {
+      return done;
     }
-    auto port =
-        Port::open(port_settings, devices[i], eal_name(devices[i], i), macs[i], steering_, *pool_);
-    if (!port) {
-      return tl::unexpected(port.error());
+  }
+  for (std::optional<PortPair>& pair : pairs) {
+    ports_.push_back(std::move(*pair));
+  }
+  return {};
+}
+
+// That of all, or one of its own with buffers that hold a whole frame.
+tl::expected<rte_mempool*, std::string> Dataplane::pool_for(const DevicePlan& plan) {
+  const auto size = EthernetDevice::buffer_size(plan.settings, plan.device, plan.eal_name);
+  if (!size) {
+    return tl::unexpected(size.error());
+  }
+  if (*size <= kMbufRoom) {
+    return pool_;
+  }
+  const unsigned mbufs = kMbufsPerWorkerAndPort * settings_.workers;
+  rte_mempool* pool = rte_pktmbuf_pool_create(fmt::format("frames-{}", large_pools_.size()).c_str(),
+                                              mbufs, kMbufCache, 0, *size, SOCKET_ID_ANY);
+  if (pool == nullptr) {
+    return tl::unexpected(
+        fmt::format("port \"{}\": mtu: {}: no memory for {} packet buffers of {} bytes: raise "
+                    "memory_mb",
+                    plan.settings.port, plan.settings.mtu, mbufs, *size));
+  }
+  large_pools_.push_back(pool);
+  return pool;
+}
+
+tl::expected<void, std::string> Dataplane::open_device(
+    const DevicePlan& plan, const std::vector<MacAddress>& macs,
+    std::vector<std::optional<PortPair>>& pairs) {
+  if (plan.device.kind == DeviceKind::kAfPacket) {
+    auto silence = KernelSilence::impose(plan.device.argument);
+    if (!silence) {
+      return tl::unexpected(fmt::format("port \"{}\": {}", plan.settings.port, silence.error()));
     }
-    auto twin = KernelTwin::attach(port_settings.name, (*port)->mac(), (*port)->mtu());
+    silences_.push_back(std::move(*silence));
+  }
+  const auto pool = pool_for(plan);
+  if (!pool) {
+    return tl::unexpected(pool.error());
+  }
+  auto ethernet =
+      EthernetDevice::open(plan.settings, plan.device, plan.eal_name, steering_, **pool);
+  if (!ethernet) {
+    return tl::unexpected(ethernet.error());
+  }
+  devices_.push_back(*ethernet);
+  for (const size_t number : plan.ports) {
+    const PortSettings& settings = settings_.ports[number];
+    auto port = std::make_unique<Port>(*ethernet, settings, macs[number], settings_.workers);
+    auto twin = KernelTwin::attach(port->name(), port->mac(), port->mtu());
     if (!twin) {
       return tl::unexpected(twin.error());
     }
-    spdlog::info("port {}: {} mac {} mtu {} queues {}/{} steering {}", port_settings.name,
-                 port_settings.device, (*port)->mac().to_string(), (*port)->mtu(),
-                 (*port)->receive_queues(), (*port)->transmit_queues(),
-                 (*port)->steering_in_words());
-    ports_.push_back({std::move(*port), std::move(*twin)});
+    spdlog::info("port {}: {}{} mac {} mtu {} queues {}/{} steering {}", port->name(),
+                 settings.device, port->vlan() == 0 ? "" : fmt::format(" vlan {}", port->vlan()),
+                 port->mac().to_string(), port->mtu(), (*ethernet)->receive_queues(),
+                 (*ethernet)->transmit_queues(), (*ethernet)->steering_in_words());
+    pairs[number].emplace(PortPair{std::move(port), std::move(*twin)});
   }
   return {};
 }
@@ -280,6 +323,10 @@ Dataplane::~Dataplane() {
   workers_.clear();
   snapshots_.reset();
   ports_.clear();
+  devices_.clear();
+  for (rte_mempool* pool : large_pools_) {
+    rte_mempool_free(pool);
+  }
   rte_mempool_free(pool_);
 }
 
@@ -412,11 +459,18 @@ void Dataplane::filter_virtual_macs(const ForwardingSnapshot& snapshot) {
       macs.insert(local.virtual_mac);
     }
   }
-  for (const PortPair& pair : ports_) {
-    const std::string before = pair.port->mac_filter_in_words();
-    pair.port->accept_virtual_macs({macs.begin(), macs.end()});
-    if (const std::string now = pair.port->mac_filter_in_words(); now != before) {
-      spdlog::info("port {}: filter of MACs: {}", pair.port->name(), now);
+  for (const auto& ethernet : devices_) {
+    std::set<MacAddress> wanted = macs;
+    for (const PortPair& pair : ports_) {
+      if (&pair.port->ethernet() == ethernet.get()) {
+        wanted.insert(pair.port->mac());
+      }
+    }
+    MacFilter& filter = ethernet->mac_filter();
+    const std::string before = filter.in_words();
+    filter.accept({wanted.begin(), wanted.end()});
+    if (const std::string now = filter.in_words(); now != before) {
+      spdlog::info("device {}: filter of MACs: {}", ethernet->device().argument, now);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "dataplane/api/lease_page.h"
 #include "dataplane/api/server.h"
 #include "dataplane/dpdk/connection_listing.h"
+#include "dataplane/dpdk/device_plan.h"
 #include "dataplane/dpdk/hugepage_memory.h"
 #include "dataplane/dpdk/kernel_silence.h"
 #include "dataplane/dpdk/settings.h"
@@ -43,8 +45,9 @@ class LoadsOfAllWorkers : public ServerLoads {
 class Dataplane : private api::RequestHandler {
  public:
   // EAL runs already. An error is a sentence for the operator; nothing is left running then.
+  // `macs` by port; zero: the device's own.
   static tl::expected<std::unique_ptr<Dataplane>, std::string> create(
-      const DataplaneSettings& settings, const std::vector<Device>& devices,
+      const DataplaneSettings& settings, const std::vector<DevicePlan>& devices,
       const std::vector<MacAddress>& macs);
   ~Dataplane() override;
 
@@ -63,8 +66,12 @@ class Dataplane : private api::RequestHandler {
   };
 
   explicit Dataplane(DataplaneSettings settings, LeasePageMapping leases);
-  tl::expected<void, std::string> open_ports(const std::vector<Device>& devices,
+  tl::expected<void, std::string> open_ports(const std::vector<DevicePlan>& devices,
                                              const std::vector<MacAddress>& macs);
+  tl::expected<void, std::string> open_device(const DevicePlan& plan,
+                                              const std::vector<MacAddress>& macs,
+                                              std::vector<std::optional<PortPair>>& pairs);
+  tl::expected<rte_mempool*, std::string> pool_for(const DevicePlan& plan);
   tl::expected<void, std::string> serve();
   void make_world();
   void make_workers();
@@ -113,9 +120,11 @@ class Dataplane : private api::RequestHandler {
   NeighborTable neighbors_;
   LoadsOfAllWorkers loads_;
   rte_mempool* pool_ = nullptr;
+  std::vector<rte_mempool*> large_pools_;  // of devices that need whole frames in one buffer
+  std::vector<std::shared_ptr<EthernetDevice>> devices_;
   std::vector<KernelSilence> silences_;
-  std::vector<PortPair> ports_;
-  std::vector<bool> link_up_;  // as last told to the world
+  std::vector<PortPair> ports_;  // by PortIndex
+  std::vector<bool> link_up_;    // as last told to the world
   std::unique_ptr<World> world_;
   std::unique_ptr<SnapshotSlot> snapshots_;
   // Clients on a port's own network whose MACs workers need; named in the next snapshot.

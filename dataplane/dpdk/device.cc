@@ -15,6 +15,7 @@ constexpr size_t kMaxInterfaceName = 15;  // IFNAMSIZ less its end
 
 // Of a unix socket, less the zero at its end; the PMDs would cut what is longer.
 constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
+constexpr uint32_t kAfPacketFrameUnit = 2048;
 // Descriptors of a virtio ring, a power of two. As many as we ask of a NIC: with its default of 256
 // a burst of the peer finds it full.
 constexpr unsigned kVirtioQueueSize = 1024;
@@ -73,6 +74,14 @@ tl::expected<Device, std::string> Device::parse(const std::string& text) {
       text));
 }
 
+// A frame of the ring must hold the packet, its link-layer header and the kernel's own 66 bytes. A
+// block must be of whole pages, and of whole frames, since the PMD knows no gaps.
+uint32_t af_packet_frame_size(uint16_t mtu) {
+  static constexpr uint32_t kAround = 14 + 2 * 4 + 66 + 60;
+  const uint32_t wanted = mtu + kAround;
+  return (wanted + kAfPacketFrameUnit - 1) / kAfPacketFrameUnit * kAfPacketFrameUnit;
+}
+
 std::string Device::kernel_interface() const {
   return kind == DeviceKind::kAfPacket || kind == DeviceKind::kAfXdp ? argument : std::string();
 }
@@ -104,11 +113,11 @@ std::optional<std::string> vdev_argument(const Device& device, size_t port, uint
     case DeviceKind::kPci:
       return std::nullopt;
     case DeviceKind::kAfPacket: {
-      // A frame of the ring must hold the packet, its link-layer header and the kernel's own 66
-      // bytes.
-      const unsigned frame_size = mtu <= 1900 ? 2048 : 16384;
-      return fmt::format("{},iface={},qpairs={},blocksz=65536,framesz={},framecnt={}", name,
-                         device.argument, queues, frame_size, frame_size == 2048 ? 4096 : 1024);
+      const uint32_t frame_size = af_packet_frame_size(mtu);
+      const bool is_ordinary = frame_size == kAfPacketFrameUnit;
+      return fmt::format("{},iface={},qpairs={},blocksz={},framesz={},framecnt={}", name,
+                         device.argument, queues, frame_size * (is_ordinary ? 32 : 4), frame_size,
+                         is_ordinary ? 4096 : 1024);
     }
     case DeviceKind::kAfXdp:
       return fmt::format("{},iface={},start_queue=0,queue_count={}", name, device.argument, queues);

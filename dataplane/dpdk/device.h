@@ -46,6 +46,9 @@ struct Device {
 // What EAL calls the device: "net_af_xdp2" for the third port, or the PCI address.
 std::string eal_name(const Device& device, size_t port);
 
+// Bytes of a frame in af_packet's rings, for packets of this MTU.
+uint32_t af_packet_frame_size(uint16_t mtu);
+
 // EAL's --vdev argument, nothing for a PCI device.
 std::optional<std::string> vdev_argument(const Device& device, size_t port, uint16_t queues,
                                          uint16_t mtu, const MacAddress& mac);

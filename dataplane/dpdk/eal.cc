@@ -17,12 +17,22 @@ namespace {
 
 constexpr unsigned kMemoryMbPerPort = 192;
 constexpr unsigned kMemoryMbBase = 128;
+// Buffers for frames of 9000 bytes, should the device need each in one piece: 4096 of 10.4 KB.
+constexpr unsigned kMemoryMbPerJumboQueue = 48;
+constexpr uint16_t kOrdinaryMtu = 1500;
 constexpr unsigned kHugepageMb = 2;
 
 unsigned memory_mb(const DataplaneSettings& settings) {
-  return settings.memory_mb != 0
-             ? settings.memory_mb
-             : kMemoryMbBase + kMemoryMbPerPort * static_cast<unsigned>(settings.ports.size());
+  if (settings.memory_mb != 0) {
+    return settings.memory_mb;
+  }
+  unsigned sum = kMemoryMbBase + kMemoryMbPerPort * static_cast<unsigned>(settings.ports.size());
+  for (const PortSettings& port : settings.ports) {
+    if (port.mtu > kOrdinaryMtu) {
+      sum += kMemoryMbPerJumboQueue * settings.workers;
+    }
+  }
+  return sum;
 }
 
 unsigned free_hugepages() {

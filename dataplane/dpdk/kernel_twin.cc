@@ -108,8 +108,9 @@ bool KernelTwin::write(std::span<const std::span<const uint8_t>> pieces) const {
   return writev(descriptor_, vectors.data(), static_cast<int>(pieces.size())) > 0;
 }
 
-size_t KernelTwin::read(std::span<uint8_t> room) const {
-  const ssize_t length = ::read(descriptor_, room.data(), room.size());
+size_t KernelTwin::read(std::span<uint8_t> first, std::span<uint8_t> second) const {
+  const std::array<iovec, 2> rooms{{{first.data(), first.size()}, {second.data(), second.size()}}};
+  const ssize_t length = readv(descriptor_, rooms.data(), second.empty() ? 1 : 2);
   return length > 0 ? static_cast<size_t>(length) : 0;
 }
 

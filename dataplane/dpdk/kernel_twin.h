@@ -36,8 +36,9 @@ class KernelTwin {
   [[nodiscard]] bool write(std::span<const uint8_t> frame) const;
   // A chained frame in one piece.
   [[nodiscard]] bool write(std::span<const std::span<const uint8_t>> pieces) const;
-  // One frame from the kernel, never blocks; 0 when there is none. One thread at a time.
-  [[nodiscard]] size_t read(std::span<uint8_t> room) const;
+  // One frame from the kernel, into the first room and, what does not fit, into the second; never
+  // blocks; its length, 0 when there is none. One thread at a time.
+  [[nodiscard]] size_t read(std::span<uint8_t> first, std::span<uint8_t> second) const;
 
   void set_carrier(bool up) const;
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -1,5 +1,5 @@
-// A device port: queues, RSS, MAC, link, and the transmit queues that workers share where the
-// device has too few.
+// A port of the dataplane: a device, or one VLAN of it, with a MAC, an MTU and a name, under which
+// the kernel twin has it too.
 #pragma once
 
 #include <array>
@@ -10,10 +10,12 @@
 
 #include <tl/expected.hpp>
 
-#include "dataplane/dpdk/device.h"
+#include "dataplane/dpdk/ethernet_device.h"
 #include "dataplane/dpdk/settings.h"
+#include "dataplane/dpdk/vlan.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/numbers.h"
+#include "dataplane/pipeline/counters.h"
 #include "dataplane/pipeline/steering.h"
 
 struct rte_mbuf;
@@ -21,78 +23,60 @@ struct rte_mempool;
 
 namespace ballast {
 
-struct PortCounters {
-  uint64_t rx_packets = 0;
-  uint64_t rx_bytes = 0;
-  uint64_t tx_packets = 0;
-  uint64_t tx_bytes = 0;
-  uint64_t rx_missed = 0;
-  uint64_t rx_errors = 0;
-  uint64_t tx_errors = 0;
-};
-
 class Port {
  public:
-  static constexpr uint16_t kBurst = 64;  // frames that are received at a time, at most
-  using Burst = std::array<rte_mbuf*, kBurst>;
+  static constexpr uint16_t kBurst = EthernetDevice::kBurst;
+  using Burst = EthernetDevice::Burst;
 
-  // Configures and starts the device that EAL has under `eal_name`. `pool` outlives the port.
+  // A port that has a device to itself, which EAL has under `eal_name`. `pool` outlives the port.
   static tl::expected<std::unique_ptr<Port>, std::string> open(
       const PortSettings& settings, const Device& device, const std::string& eal_name,
       const MacAddress& mac, const Steering& steering, rte_mempool& pool);
-  ~Port();
-  Port(const Port&) = delete;
-  Port& operator=(const Port&) = delete;
+  // One of the ports of a device that runs. A MAC of zero is the device's own.
+  Port(std::shared_ptr<EthernetDevice> ethernet, const PortSettings& settings,
+       const MacAddress& mac, uint16_t workers);
 
   // --- worker threads
-  // Frames of the worker's receive queue; 0 for a worker that has none.
-  [[nodiscard]] uint16_t receive(WorkerIndex worker, Burst& burst) const;
-  // How many of the frames the device took; the rest stay the caller's.
-  [[nodiscard]] uint16_t transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
-  [[nodiscard]] bool hashes_for_us() const { return rss_; }
+  // Frames of the worker's receive queue of the device, of all its ports.
+  [[nodiscard]] uint16_t receive(WorkerIndex worker, Burst& burst) const {
+    return ethernet_->receive(worker, burst);
+  }
+  // How many of the frames the device took, tagged if the port has a VLAN; the rest stay the
+  // caller's. The frames may change places, and be other buffers of the same content.
+  [[nodiscard]] uint16_t transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
+    return sends_as_they_are_ ? ethernet_->transmit(worker, frames, count)
+                              : transmit_prepared(worker, frames, count);
+  }
+  [[nodiscard]] bool hashes_for_us() const { return ethernet_->hashes_for_us(); }
+  // Of a port on a device that carries tags, which does not count its ports' frames apart.
+  void count_received(WorkerIndex worker, const rte_mbuf& frame);
 
   // --- main thread
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] const Device& device() const { return device_; }
+  [[nodiscard]] EthernetDevice& ethernet() const { return *ethernet_; }
+  [[nodiscard]] const Device& device() const { return ethernet_->device(); }
   [[nodiscard]] const MacAddress& mac() const { return mac_; }
   [[nodiscard]] uint16_t mtu() const { return mtu_; }
-  [[nodiscard]] uint16_t receive_queues() const { return receive_queues_; }
-  [[nodiscard]] uint16_t transmit_queues() const { return transmit_queues_; }
-  // By the device; of af_packet and af_xdp it says nothing (see Device::kernel_interface).
-  [[nodiscard]] bool device_link_is_up() const;
+  [[nodiscard]] uint16_t vlan() const { return vlan_; }  // 0: untagged
+  [[nodiscard]] bool device_link_is_up() const { return ethernet_->link_is_up(); }
   [[nodiscard]] PortCounters counters() const;
-  [[nodiscard]] std::string steering_in_words() const;
-  // Lets frames to these MACs in beside those to mac(): by the device's filter where it takes them
-  // all, by promiscuous mode where not. Each is given once.
-  void accept_virtual_macs(const std::vector<MacAddress>& macs);
-  [[nodiscard]] std::string mac_filter_in_words() const;
 
  private:
-  struct SharedQueue;
+  struct alignas(64) Traffic {
+    Counter<uint64_t> rx_packets, rx_bytes, tx_packets, tx_bytes;
+  };
 
-  static constexpr uint16_t kNoDevice = UINT16_MAX;
+  uint16_t transmit_prepared(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
+  [[nodiscard]] bool prepare(rte_mbuf*& frame) const;
+  [[nodiscard]] rte_mbuf* in_one_buffer(rte_mbuf& frame) const;
 
-  Port() = default;
-  tl::expected<void, std::string> configure(const PortSettings& settings, const Steering& steering,
-                                            rte_mempool& pool);
-  tl::expected<void, std::string> set_up_queues(rte_mempool& pool);
-  bool program_indirection(uint16_t entries) const;
-  int add_to_filter(const MacAddress& mac);
-
+  std::shared_ptr<EthernetDevice> ethernet_;
   std::string name_;
-  Device device_;
   MacAddress mac_;
-  uint16_t id_ = kNoDevice;
-  uint16_t mtu_ = 1500;
-  uint16_t workers_ = 1;
-  uint16_t receive_queues_ = 1;
-  uint16_t transmit_queues_ = 1;
-  bool rss_ = false;
-  bool promiscuous_ = true;
-  int filter_error_ = 0;              // why it is; 0: nobody has asked for a filter yet
-  std::vector<MacAddress> filtered_;  // that the device takes beside its own
-  std::vector<std::unique_ptr<SharedQueue>>
-      shared_;  // one per transmit queue; empty when every worker has its own
+  uint16_t mtu_;
+  uint16_t vlan_;
+  bool sends_as_they_are_;
+  std::vector<Traffic> traffic_;  // by WorkerIndex, where the device carries tags
 };
 
 }  // namespace ballast

@@ -57,10 +57,16 @@ void Dataplane::fill_port_info(size_t number, api::PortInfo& info) const {
   info.set_mac(port.mac().to_string());
   info.set_mtu(port.mtu());
   info.set_up(link_is_up(number));
-  info.set_rx_queues(port.receive_queues());
-  info.set_tx_queues(port.transmit_queues());
-  info.set_steering(port.steering_in_words());
-  info.set_mac_filter(port.mac_filter_in_words());
+  const EthernetDevice& ethernet = port.ethernet();
+  info.set_rx_queues(ethernet.receive_queues());
+  info.set_tx_queues(ethernet.transmit_queues());
+  info.set_steering(ethernet.steering_in_words());
+  info.set_steering_nat(ethernet.reply_steering_in_words());
+  info.set_mac_filter(ethernet.mac_filter().in_words());
+  info.set_vlan(port.vlan());
+  for (std::string& offload : ethernet.offloads_in_words()) {
+    info.add_offloads(std::move(offload));
+  }
 }
 
 void Dataplane::transaction(const api::Transaction& request,

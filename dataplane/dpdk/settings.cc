@@ -10,13 +10,14 @@
 
 #include "dataplane/api/lease_page.h"
 #include "dataplane/dpdk/device.h"
+#include "dataplane/dpdk/vlan.h"
 #include "toml_reader/toml_document.h"
 
 namespace ballast {
 namespace {
 
 constexpr uint16_t kSmallestMtu = 1280;  // RFC 8200 section 5
-constexpr uint16_t kLargestMtu = 1500;   // a frame lies in one buffer
+constexpr uint16_t kLargestMtu = 9000;
 constexpr size_t kMaxInterfaceName = 15;
 constexpr uint32_t kMaxRate = 100'000'000;
 
@@ -89,6 +90,7 @@ PortSettings read_port(TomlTable table) {
   }
   port.queues = table.integer<uint16_t>("queues", 1, kMaxWorkers).value_or(port.queues);
   port.mtu = table.integer<uint16_t>("mtu", kSmallestMtu, kLargestMtu).value_or(port.mtu);
+  port.vlan = table.integer<uint16_t>("vlan", 1, kLargestVlan).value_or(port.vlan);
   table.finish();
   return port;
 }
@@ -101,6 +103,23 @@ bool is_interface_name(const std::string& name) {
          });
 }
 
+// Two ports on one device, of which `first` is known already.
+tl::expected<void, std::string> validate_pair(const PortSettings& first,
+                                              const PortSettings& second) {
+  if (first.device != second.device || first.vlan == second.vlan) {
+    return tl::unexpected(
+        fmt::format("port \"{}\": device {} belongs to another port, \"{}\": ports that share a "
+                    "device need different VLANs, and name it alike",
+                    second.name, second.device, first.name));
+  }
+  if (first.queues != second.queues) {
+    return tl::unexpected(
+        fmt::format("port \"{}\": queues: {}: they are the device's, and port \"{}\" on it says {}",
+                    second.name, second.queues, first.name, first.queues));
+  }
+  return {};
+}
+
 tl::expected<void, std::string> validate_ports(const DataplaneSettings& settings) {
   if (settings.ports.empty() || settings.ports.size() > kMaxPorts) {
     return tl::unexpected(
@@ -108,7 +127,7 @@ tl::expected<void, std::string> validate_ports(const DataplaneSettings& settings
                     settings.ports.size(), kMaxPorts));
   }
   std::set<std::string> names;
-  std::map<std::string, std::string> devices;  // interfaces and sockets, with the port's name
+  std::multimap<std::string, const PortSettings*> devices;  // interfaces and sockets
   for (const PortSettings& port : settings.ports) {
     if (!is_interface_name(port.name)) {
       return tl::unexpected(
@@ -129,17 +148,19 @@ tl::expected<void, std::string> validate_ports(const DataplaneSettings& settings
       return tl::unexpected(
           fmt::format("port \"{}\": there are two ports of this name", port.name));
     }
-    if (!devices.emplace(device->argument, port.name).second) {
-      return tl::unexpected(
-          fmt::format("port \"{}\": device {} belongs to another port", port.name, port.device));
+    for (auto [known, end] = devices.equal_range(device->argument); known != end; ++known) {
+      if (auto pair = validate_pair(*known->second, port); !pair) {
+        return pair;
+      }
     }
+    devices.emplace(device->argument, &port);
   }
   for (const std::string& name : names) {
     if (const auto device = devices.find(name); device != devices.end()) {
       return tl::unexpected(fmt::format(
           "port \"{}\": the name is also that of its kernel twin: it must differ from the "
           "interface of port \"{}\"",
-          name, device->second));
+          name, device->second->name));
     }
   }
   return {};

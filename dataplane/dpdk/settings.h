@@ -32,6 +32,7 @@ struct PortSettings {
   std::optional<MacAddress> mac;
   uint16_t queues = 0;  // 0: as many as there are workers, or as the device has
   uint16_t mtu = 1500;
+  uint16_t vlan = 0;  // of its frames; 0: untagged. Ports of different VLANs may share a device.
 };
 
 struct DataplaneSettings {
@@ -60,7 +61,7 @@ struct DataplaneSettings {
 tl::expected<DataplaneSettings, std::string> read_settings(const std::string& path);
 
 // What holds for a file and for flags alike: at least one port, names that an interface may have,
-// no device twice, as many cores as workers, ... The first error.
+// no device twice for one VLAN, as many cores as workers, ... The first error.
 tl::expected<void, std::string> validate(const DataplaneSettings& settings);
 
 // "1-3,5" -> {1,2,3,5}; nothing when it is not such a list or names a core twice.

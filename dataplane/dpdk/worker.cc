@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 
 #include "dataplane/api/lease_page.h"
 #include "dataplane/dpdk/monotonic_clock.h"
+#include "dataplane/packet/wire.h"
 
 namespace ballast {
 namespace {
@@ -36,6 +38,16 @@ rte_ring* make_inbox(WorkerIndex worker) {
     give_up(fmt::format("no memory for the inbox of worker {}: raise memory_mb", index(worker)));
   }
   return ring;
+}
+
+// Of a frame of the longest MTU, behind what fits into the first buffer.
+size_t longest_rest(const std::vector<PortPair>& ports, rte_mempool& pool) {
+  const size_t room = rte_pktmbuf_data_room_size(&pool) - size_t{RTE_PKTMBUF_HEADROOM};
+  size_t longest = room;
+  for (const PortPair& pair : ports) {
+    longest = std::max(longest, sizeof(EthernetHeader) + sizeof(VlanTag) + pair.port->mtu());
+  }
+  return longest - room;
 }
 
 HandOverField find_hand_over_field() {
@@ -102,7 +114,10 @@ Worker::Worker(const PipelineSettings& settings, const PipelineSurroundings& pip
       pipeline_(settings, pipeline_surroundings),
       inbox_(make_inbox(settings.worker)),
       hand_over_field_(find_hand_over_field()),
+      receivers_(receivers_of(surroundings.ports)),
       transmit_buffers_(surroundings.ports.size()),
+      arrivals_(surroundings.ports.size()),
+      rest_of_frame_(longest_rest(surroundings.ports, surroundings.pool)),
       announcements_(index_ == WorkerIndex{0} && around_.announce_refresh_ns
                          ? std::make_unique<Announcements>(index_, around_.ports, around_.leases,
                                                            around_.pool, counters_,
@@ -153,18 +168,60 @@ void Worker::run() {
   finished_.store(true, std::memory_order_release);
 }
 
+std::vector<Worker::Receiver> Worker::receivers_of(const std::vector<PortPair>& ports) {
+  std::vector<Receiver> receivers;
+  for (size_t i = 0; i < ports.size(); ++i) {
+    EthernetDevice* const device = &ports[i].port->ethernet();
+    auto receiver = std::find_if(receivers.begin(), receivers.end(),
+                                 [&](const Receiver& known) { return known.device == device; });
+    if (receiver == receivers.end()) {
+      receivers.push_back({device, {}, {}});
+      receiver = receivers.end() - 1;
+    }
+    receiver->ports.push_back(static_cast<PortIndex>(i));
+    receiver->by_vlan.add(ports[i].port->vlan(), static_cast<PortIndex>(i));
+  }
+  return receivers;
+}
+
 size_t Worker::poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   Port::Burst frames;
   size_t work = 0;
-  for (size_t port = 0; port < around_.ports.size(); ++port) {
-    const uint16_t count = around_.ports[port].port->receive(index_, frames);
-    if (count != 0) {
-      process({frames.data(), count}, static_cast<PortIndex>(port), Origin::kPort, snapshot,
-              now_ns);
-      work += count;
+  for (const Receiver& receiver : receivers_) {
+    const uint16_t count = receiver.device->receive(index_, frames);
+    if (count == 0) {
+      continue;
+    }
+    work += count;
+    if (receiver.device->carries_tags()) {
+      sort_by_tag(receiver, {frames.data(), count}, snapshot, now_ns);
+    } else {
+      process({frames.data(), count}, receiver.ports.front(), Origin::kPort, snapshot, now_ns);
     }
   }
   return work;
+}
+
+// What arrived on one device goes to its ports.
+void Worker::sort_by_tag(const Receiver& receiver, std::span<rte_mbuf*> frames,
+                         const ForwardingSnapshot& snapshot, uint64_t now_ns) {
+  for (rte_mbuf* frame : frames) {
+    const std::optional<PortIndex> port = receiver.by_vlan.take_in(*frame);
+    if (!port) {
+      discard(frame, DropReason::kVlanUnexpected);
+      continue;
+    }
+    around_.ports[index(*port)].port->count_received(index_, *frame);
+    FrameList& list = arrivals_[index(*port)];
+    list.frames[list.count++] = frame;
+  }
+  for (const PortIndex port : receiver.ports) {
+    FrameList& list = arrivals_[index(port)];
+    if (list.count != 0) {
+      process({list.frames.data(), list.count}, port, Origin::kPort, snapshot, now_ns);
+      list.count = 0;
+    }
+  }
 }
 
 size_t Worker::poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
@@ -202,23 +259,20 @@ size_t Worker::poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uin
   size_t count = 0;
   size_t read = 0;
   for (; read < kBurst; ++read) {
-    rte_mbuf* frame = rte_pktmbuf_alloc(&around_.pool);
+    bool empty = false;
+    rte_mbuf* frame = read_twin(port, empty);
+    if (empty) {
+      age.found_empty(now_ns);
+      break;
+    }
     if (frame == nullptr) {
       counters_.drop(DropReason::kNoBuffer);
       break;
     }
-    auto* data = rte_pktmbuf_mtod(frame, uint8_t*);
-    const size_t length = around_.ports[index(port)].twin.read({data, rte_pktmbuf_tailroom(frame)});
-    if (length == 0) {
-      rte_pktmbuf_free(frame);
-      age.found_empty(now_ns);
-      break;
-    }
     age.took(now_ns);
     counters_.from_kernel.add(1);
-    frame->data_len = static_cast<uint16_t>(length);
-    frame->pkt_len = static_cast<uint32_t>(length);
-    if (advert_gate_.admit({data, length}, snapshot, age, monotonic_ns)) {
+    const PacketView view(rte_pktmbuf_mtod(frame, uint8_t*), frame->data_len, frame->pkt_len);
+    if (advert_gate_.admit(view, snapshot, age, monotonic_ns)) {
       admitted[count++] = frame;
     } else {
       discard(frame, DropReason::kAdvertStale);
@@ -226,6 +280,43 @@ size_t Worker::poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uin
   }
   transmit_from_twin(port, {admitted.data(), count});
   return read;
+}
+
+// Null when the twin has no frame (`empty`), or there is no buffer for it.
+rte_mbuf* Worker::read_twin(PortIndex port, bool& empty) {
+  rte_mbuf* frame = rte_pktmbuf_alloc(&around_.pool);
+  if (frame == nullptr) {
+    return nullptr;
+  }
+  const size_t room = rte_pktmbuf_tailroom(frame);
+  const size_t length = around_.ports[index(port)].twin.read(
+      {rte_pktmbuf_mtod(frame, uint8_t*), room}, rest_of_frame_);
+  empty = length == 0;
+  frame->data_len = static_cast<uint16_t>(std::min(length, room));
+  frame->pkt_len = frame->data_len;
+  if (empty || (length > room && !append(frame, std::span(rest_of_frame_).first(length - room)))) {
+    rte_pktmbuf_free(frame);
+    return nullptr;
+  }
+  return frame;
+}
+
+// In further buffers.
+bool Worker::append(rte_mbuf* frame, std::span<const uint8_t> rest) {
+  while (!rest.empty()) {
+    rte_mbuf* segment = rte_pktmbuf_alloc(&around_.pool);
+    if (segment == nullptr) {
+      return false;
+    }
+    const size_t length = std::min<size_t>(rest.size(), rte_pktmbuf_tailroom(segment));
+    std::memcpy(rte_pktmbuf_append(segment, static_cast<uint16_t>(length)), rest.data(), length);
+    rest = rest.subspan(length);
+    if (rte_pktmbuf_chain(frame, segment) != 0) {
+      rte_pktmbuf_free(segment);
+      return false;
+    }
+  }
+  return true;
 }
 
 // At once, past the buffer of what is forwarded, so that the device says how many of them it took.
@@ -275,7 +366,7 @@ size_t Worker::transmit_run(std::span<Packet> packets) {
     return 0;
   }
   const PortIndex port = packets.front().out_port;
-  TransmitBuffer& buffer = transmit_buffers_[index(port)];
+  FrameList& buffer = transmit_buffers_[index(port)];
   const size_t most = std::min<size_t>(packets.size(), buffer.frames.size() - buffer.count);
   size_t taken = 0;
   for (; taken < most && packets[taken].out_port == port && leaves_in_one_piece(packets[taken]);
@@ -317,7 +408,7 @@ void Worker::carry_out(Packet& packet) {
 }
 
 void Worker::transmit(rte_mbuf* frame, PortIndex port) {
-  TransmitBuffer& buffer = transmit_buffers_[index(port)];
+  FrameList& buffer = transmit_buffers_[index(port)];
   buffer.frames[buffer.count++] = frame;
   if (buffer.count == buffer.frames.size()) {
     flush(port);
@@ -337,7 +428,7 @@ void Worker::transmit_in_fragments(rte_mbuf* frame, uint16_t mtu, PortIndex port
 }
 
 void Worker::flush(PortIndex port) {
-  TransmitBuffer& buffer = transmit_buffers_[index(port)];
+  FrameList& buffer = transmit_buffers_[index(port)];
   // A process that was stopped in the middle of a turn goes on there, whatever happened meanwhile.
   if (rte_rdtsc() - turn_began_ > long_turn_ && pipeline_.has_lost_a_lease(monotonic_ns())) {
     for (uint16_t i = 0; i < buffer.count; ++i) {

@@ -84,15 +84,27 @@ class Worker {
   static constexpr uint16_t kBurst = Port::kBurst;
   static_assert(kBurst <= Pipeline::kMaxBurst);
 
-  struct TransmitBuffer {
+  struct FrameList {
     std::array<rte_mbuf*, kBurst> frames{};
     uint16_t count = 0;
   };
 
+  // A device, and the ports on it.
+  struct Receiver {
+    EthernetDevice* device;
+    std::vector<PortIndex> ports;
+    VlanPorts by_vlan;  // where the device carries tags
+  };
+
+  [[nodiscard]] static std::vector<Receiver> receivers_of(const std::vector<PortPair>& ports);
   size_t poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t poll_hand_overs(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t poll_twins(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   size_t poll_twin(PortIndex port, const ForwardingSnapshot& snapshot, uint64_t now_ns);
+  rte_mbuf* read_twin(PortIndex port, bool& empty);
+  [[nodiscard]] bool append(rte_mbuf* frame, std::span<const uint8_t> rest);
+  void sort_by_tag(const Receiver& receiver, std::span<rte_mbuf*> frames,
+                   const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void transmit_from_twin(PortIndex port, std::span<rte_mbuf*> frames);
   enum class Origin : uint8_t { kPort, kWorker };
   void process(std::span<rte_mbuf*> frames, PortIndex port, Origin origin,
@@ -115,8 +127,11 @@ class Worker {
   JobSlot jobs_;
   rte_ring* inbox_;  // frames that other workers received
   HandOverField hand_over_field_;
-  std::vector<rte_ring*> inboxes_;                // of all workers
-  std::vector<TransmitBuffer> transmit_buffers_;  // by PortIndex
+  std::vector<rte_ring*> inboxes_;  // of all workers
+  std::vector<Receiver> receivers_;
+  std::vector<FrameList> transmit_buffers_;       // by PortIndex
+  std::vector<FrameList> arrivals_;               // of one burst, by PortIndex
+  std::vector<uint8_t> rest_of_frame_;            // from a twin, that a buffer has no room for
   std::array<Packet, kBurst> packets_;            // of the burst under way
   std::unique_ptr<Announcements> announcements_;  // of the first worker; else null
   AdvertGate advert_gate_;

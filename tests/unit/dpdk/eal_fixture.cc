@@ -110,8 +110,10 @@ RingDevice::~RingDevice() {
       rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
     }
   }
-  rte_eth_dev_stop(port_);
-  rte_eth_dev_close(port_);
+  if (rte_eth_dev_is_valid_port(port_) != 0) {  // else a Port on it has closed it
+    rte_eth_dev_stop(port_);
+    rte_eth_dev_close(port_);
+  }
 }
 
 void RingDevice::give(Mbuf frame, uint16_t queue) {

@@ -67,6 +67,8 @@ TEST_F(Settings, OfTheSampleFileWithEveryKeyUncommentedAreTheDefaultsToo) {
   EXPECT_EQ(settings->log_level, defaults.log_level);
   EXPECT_EQ(settings->connections.trusted, defaults.connections.trusted);
   EXPECT_EQ(settings->connections.untrusted, defaults.connections.untrusted);
+  EXPECT_TRUE(settings->connections.translations);
+  EXPECT_TRUE(defaults.connections.translations);
   EXPECT_EQ(settings->punt.vrrp, defaults.punt.vrrp);
   EXPECT_EQ(settings->punt.neighbor, defaults.punt.neighbor);
   EXPECT_EQ(settings->punt.routing, defaults.punt.routing);
@@ -94,6 +96,7 @@ max_neighbors = 20
 [connections]
 trusted = 100
 untrusted = 50
+nat = false
 [punt]
 vrrp = 1
 neighbor = 2
@@ -104,7 +107,8 @@ name = "wan"
 device = "af_xdp:eth1"
 mac = "02:00:00:00:00:01"
 queues = 2
-mtu = 1400
+mtu = 9000
+vlan = 100
 [[port]]
 name = "lan"
 device = "0000:3b:00.0"
@@ -130,7 +134,9 @@ device = "0000:3b:00.0"
   ASSERT_EQ(settings->ports.size(), 2U);
   EXPECT_EQ(settings->ports[0].mac, MacAddress::parse("02:00:00:00:00:01"));
   EXPECT_EQ(settings->ports[0].queues, 2);
-  EXPECT_EQ(settings->ports[0].mtu, 1400);
+  EXPECT_EQ(settings->ports[0].mtu, 9000);
+  EXPECT_EQ(settings->ports[0].vlan, 100);
+  EXPECT_FALSE(settings->connections.translations);
 }
 
 TEST_F(Settings, SayWhereAndWhatIsWrongWithTheFile) {
@@ -138,7 +144,9 @@ TEST_F(Settings, SayWhereAndWhatIsWrongWithTheFile) {
   const std::pair<std::string, std::string> kMistakes[] = {
       {"[dataplane]\nworkers = 0\n", "dataplane.toml:2:"},
       {"[dataplane]\nworkers = 65\n", "workers"},
-      {port + "mtu = 9000\n", "mtu"},
+      {port + "vlan = 0\n", "vlan"},
+      {port + "vlan = 4095\n", "vlan"},
+      {"[connections]\nnat = 1\n", "nat"},
       {"[dataplane]\nworker = 1\n", "workers"},  // did you mean
       {"[dataplane]\nidle = \"nap\"\n", "idle"},
       {"[dataplane]\nhugepages = \"some\"\n", "hugepages"},
@@ -215,6 +223,27 @@ TEST_F(Settings, AreRefusedWhenTheyDoNotFitTogether) {
   settings.workers = 8;
   settings.connections.untrusted = 7;
   EXPECT_THAT(why(settings), HasSubstr("untrusted"));
+}
+
+TEST_F(Settings, LetPortsOfDifferentVlansShareADevice) {
+  DataplaneSettings settings = good();
+  settings.workers = 2;
+  settings.ports.push_back(settings.ports[0]);
+  settings.ports[1].name = "lan";
+  settings.ports[1].vlan = 100;
+  settings.ports.push_back(settings.ports[1]);
+  settings.ports[2].name = "dmz";
+  settings.ports[2].vlan = 200;
+  EXPECT_EQ(why(settings), "");
+  settings.ports[2].vlan = 100;
+  EXPECT_THAT(why(settings), HasSubstr("port \"dmz\": device af_packet:eth1 belongs to another "
+                                       "port, \"lan\": ports that share a device need different"));
+  settings.ports[2].vlan = 200;
+  settings.ports[2].queues = 2;
+  EXPECT_THAT(why(settings), HasSubstr("port \"dmz\": queues: 2"));
+  settings.ports[2].queues = 0;
+  settings.ports[2].device = "af_xdp:eth1";  // the same interface in another way
+  EXPECT_THAT(why(settings), HasSubstr("belongs to another port"));
 }
 
 TEST(CoreList, IsNumbersAndRanges) {
