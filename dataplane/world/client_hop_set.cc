@@ -31,7 +31,8 @@ NeighborIndex ClientHopSet::need(const Key& key, Time now) {
   }
   const NeighborTable& table = neighbors_.table();
   const bool known = table.find(key.first, key.second) != kNoNeighbor;
-  if (gateways_.contains(key) || (!known && table.size() >= table.capacity() / 4 * 3)) {
+  const bool has_room = table.size() < table.capacity() - table.capacity() / 4;
+  if (gateways_.contains(key) || (!known && !has_room)) {
     return kNoNeighbor;
   }
   if (clients_.size() == kMostClients) {

@@ -54,7 +54,17 @@ void expect_same(const RouteTable& table, const std::map<Prefix, Route>& referen
     ASSERT_TRUE(reference.contains(route.prefix));
     ASSERT_EQ(route, reference.at(route.prefix));
   }
+  for (const auto& [block, route] : reference) {
+    const Route* found = table.at(block);
+    ASSERT_NE(found, nullptr) << block.to_string();
+    ASSERT_EQ(*found, route);
+    const uint8_t shorter = block.length / 2;
+    const Prefix around = Prefix::containing(block.address, shorter);
+    ASSERT_EQ(table.at(around) != nullptr, reference.contains(around)) << around.to_string();
+  }
   for (int i = 0; i < 100; ++i) {
+    const Prefix other = random_prefix(random);
+    ASSERT_EQ(table.at(other) != nullptr, reference.contains(other)) << other.to_string();
     IpAddress destination = random_address(random);
     if (i % 2 == 0 && !all.empty()) {
       destination = all[random() % all.size()].prefix.address;
@@ -72,6 +82,7 @@ TEST(RouteTable, OfNothingFindsNothing) {
   const RouteTable table;
   EXPECT_EQ(table.find(address("192.0.2.1")), nullptr);
   EXPECT_EQ(table.find(address("2001:db8::1")), nullptr);
+  EXPECT_EQ(table.at(prefix("0.0.0.0/0")), nullptr);
   EXPECT_EQ(table.next_hop(address("192.0.2.1"), 0), nullptr);
   EXPECT_EQ(table.without(prefix("0.0.0.0/0")).size(), 0U);
   EXPECT_TRUE(table.all().empty());

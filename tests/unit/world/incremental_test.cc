@@ -29,6 +29,7 @@ class RandomChanges {
 
  private:
   std::string vip() { return "192.0.2." + std::to_string(1 + below(4)); }
+  std::string local() { return "10.8.0." + std::to_string(1 + below(3)); }
   std::string server_address() {
     return "10.0." + std::to_string(below(2)) + "." + std::to_string(1 + below(5));
   }
@@ -51,6 +52,7 @@ class RandomChanges {
       servers.back().set_health(below(2) == 0 ? api::UP : api::DOWN);
     }
     api::Service result = service(name(), vip(), 80 + below(2), servers);
+    choose_mode(result);
     result.set_scheduler(std::array{"rr", "wrr", "mh"}[below(3)]);
     result.set_sloppy_tcp(below(3) == 0);
     if (below(3) == 0) {
@@ -59,11 +61,43 @@ class RandomChanges {
     return result;
   }
 
+  void choose_mode(api::Service& service) {
+    service.set_mode(static_cast<api::Mode>(api::DR + below(4)));
+    if (service.mode() == api::FULLNAT) {
+      service.add_local_addresses(local());
+    } else if (service.mode() == api::TUN) {
+      service.mutable_tunnel()->set_encapsulation(static_cast<api::Encapsulation>(below(3)));
+      if (below(2) == 0) {
+        service.mutable_tunnel()->add_sources("10.9." + std::to_string(below(3)) + ".0/24");
+      }
+      if (below(2) == 0) {
+        *service.add_servers() = server("2001:db8::" + std::to_string(1 + below(3)));
+      }
+    }
+    service.set_mss_auto(below(3) == 0);
+    service.set_mss(service.mss_auto() || below(2) == 0 ? 0 : 1000 + below(3));
+  }
+
+  void add_address(Change& change) {
+    const auto use = static_cast<api::AddressUse>(below(6) == 0 ? below(3) : 0);
+    change.add_vip(vip(), below(3), below(3) == 0 ? "00:00:5e:00:01:0a" : "", use);
+  }
+
   void add_one(Change& change) {
-    switch (below(12)) {
+    switch (below(16)) {
       case 0:
       case 1:
-        change.add_vip(vip(), below(3), below(3) == 0 ? "00:00:5e:00:01:0a" : "");
+        add_address(change);
+        break;
+      case 12:
+      case 13:
+        change.add_vip(local(), below(3), "", below(6) == 0 ? api::SERVICES : api::LOCAL);
+        break;
+      case 14:
+        change.remove_vip(local());
+        break;
+      case 15:
+        change.route_for({prefix(), prefix()});
         break;
       case 2:
         change.remove_vip(vip());
@@ -110,6 +144,23 @@ void expect_same_as_at_once(const WorldFixture& grown) {
   EXPECT_EQ(print(grown.world, grown.neighbors), print(at_once.world, at_once.neighbors));
 }
 
+// The NAT servers of the world are the reply sources, and nobody else.
+void expect_whole_replies(const WorldFixture& fixture) {
+  const ForwardingSnapshot& snapshot = *fixture.world.snapshot();
+  std::map<IpAddress, std::vector<ServerIndex>> expected;
+  for (const ServerIndex server : fixture.world.servers()) {
+    const auto description = fixture.world.describe(server);
+    EXPECT_EQ(snapshot.servers[index(server)].mode, description->mode);
+    if (description->mode == ForwardingMode::kNat) {
+      expected[description->address].push_back(server);
+    }
+  }
+  for (const RealServer& real : snapshot.servers) {
+    const auto found = snapshot.reply_sources->find(real.address);
+    EXPECT_EQ(std::vector(found.begin(), found.end()), expected[real.address]);
+  }
+}
+
 // Every pointer and index of a snapshot leads to something that is in it.
 void expect_whole(const WorldFixture& fixture) {
   const ForwardingSnapshot& snapshot = *fixture.world.snapshot();
@@ -118,6 +169,20 @@ void expect_whole(const WorldFixture& fixture) {
                                    [&real](const auto& one) { return one.get() == real.service; });
     EXPECT_TRUE(found || real.service == nullptr);
     EXPECT_LE(index(real.next_hop), fixture.neighbors.capacity());
+    const bool tunnel_found =
+        std::any_of(snapshot.tunnels.begin(), snapshot.tunnels.end(),
+                    [&real](const auto& one) { return one.get() == real.tunnel; });
+    EXPECT_TRUE(tunnel_found || real.tunnel == nullptr);
+    EXPECT_EQ(real.tunnel != nullptr,
+              real.service != nullptr && real.mode == ForwardingMode::kTunnel);
+  }
+  expect_whole_replies(fixture);
+  for (const auto& service : snapshot.services) {
+    for (const auto& locals : {service->local_ipv4, service->local_ipv6}) {
+      for (const LocalAddressIndex local : locals) {
+        EXPECT_LT(index(local), snapshot.local_addresses->size());
+      }
+    }
   }
   for (const ServiceTable::Entry& entry : snapshot.listeners->all()) {
     ASSERT_LT(entry.service, snapshot.services.size());
@@ -166,6 +231,7 @@ TEST(Incremental, AnIndexMeansTheSameServerAsLongAsItIsInUse) {
       ASSERT_EQ(place->second.service, now.service);
       ASSERT_EQ(place->second.address, now.address);
       ASSERT_EQ(place->second.port, now.port);
+      ASSERT_EQ(place->second.mode, now.mode);
     }
     if (changes.below(10) == 0) {
       fixture.world.reclaim([&](ServerIndex server) {
@@ -178,7 +244,8 @@ TEST(Incremental, AnIndexMeansTheSameServerAsLongAsItIsInUse) {
       });
     }
   }
-  EXPECT_LE(fixture.world.snapshot()->servers.size(), 41U) << "4 services of 10 addresses";
+  EXPECT_LE(fixture.world.snapshot()->servers.size(), 4U * (10 * 4 + 3) + 1)
+      << "4 services of 10 addresses in 4 modes, and 3 more in one";
 }
 
 TEST(Incremental, NothingIsLeftInTheTablesWhenAllIsRemoved) {
