@@ -234,8 +234,11 @@ tl::expected<void, std::string> EthernetDevice::configure(const EthernetDeviceSe
     return tl::unexpected(failure(port_, "start the device", error));
   }
   rss_ = rss_ && program_indirection(info->reta_size);
-  // Devices that took it from the configuration refuse this harmlessly.
-  rte_eth_dev_set_mtu(id_, device_mtu(settings, device_, *info));
+  // Devices that took it from the configuration refuse this harmlessly. One that was told less than
+  // its ports have must not tell its interface.
+  if (conf.rxmode.mtu >= settings.mtu) {
+    rte_eth_dev_set_mtu(id_, static_cast<uint16_t>(conf.rxmode.mtu));
+  }
   // The solicited-node groups of the VIPs and the node's own multicast.
   rte_eth_allmulticast_enable(id_);
   mac_filter_ = std::make_unique<MacFilter>(id_, device_.is_virtual());
