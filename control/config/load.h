@@ -12,17 +12,10 @@
 
 #include <tl/expected.hpp>
 
+#include "control/config/capabilities.h"
 #include "control/config/configuration.h"
 
 namespace ballast::control {
-
-// What the dataplane can do, as it says itself when ballastd connects. The defaults are for checks
-// without one.
-struct Capabilities {
-  std::vector<std::string> modes{"dr", "nat", "fullnat", "tun"};
-  std::vector<std::string> schedulers{"rr", "wrr", "mh"};
-  std::vector<std::string> ports;  // by name; empty: not known
-};
 
 struct LoadedConfiguration {
   Configuration configuration;

@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "control/config/address_block.h"
+#include "control/config/capabilities.h"
 #include "control/config/endpoint.h"
 #include "control/config/validate.h"
 
@@ -29,17 +29,9 @@ void read_mode_word(TomlTable& table, const Capabilities& capabilities, ServiceS
                     ServicePositions& positions) {
   service.mode = table.word("mode", kModes).value_or(service.mode);
   positions.mode = table.where("mode");
-  const std::string mode(name_of(service.mode));
-  const auto& modes = capabilities.modes;
-  if (std::find(modes.begin(), modes.end(), mode) != modes.end()) {
-    return;
+  if (const std::string why = unsupported_mode(service.mode, capabilities); !why.empty()) {
+    table.error("mode", why);
   }
-  const bool translates = service.mode == Mode::kNat || service.mode == Mode::kFullNat;
-  table.error("mode", fmt::format("mode \"{}\" is not supported by this dataplane ({}){}", mode,
-                                  fmt::join(modes, ", "),
-                                  translates ? ": it takes nat = true in [connections] of "
-                                               "dataplane.toml"
-                                             : ""));
 }
 
 // Says that a key is there whose mode the service does not have.

@@ -1,4 +1,10 @@
 // `ballastctl status`: how it all stands.
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -129,6 +135,19 @@ void Daemon::fill_warnings(api::StatusAnswer& answer) const {
   }
   for (const KernelPart::Problem& problem : kernel_->problems()) {
     warn(api::Warning::DEGRADED, problem.subject, problem.text);
+  }
+  if (link_->connected()) {
+    const Capabilities able = capabilities();
+    std::map<std::string, std::vector<std::string_view>> left_out;  // services by reason
+    for (const ServiceSettings& service : configuration_.services) {
+      if (std::string why = unsupported_mode(service.mode, able); !why.empty()) {
+        left_out[std::move(why)].push_back(service.name);
+      }
+    }
+    for (const auto& [why, names] : left_out) {
+      warn(api::Warning::OUTAGE, fmt::format("service {}", names.front()),
+           names.size() == 1 ? why : fmt::format("and {} more: {}", names.size() - 1, why));
+    }
   }
   constexpr size_t kMostShown = 20;
   size_t behind_gateways = 0;

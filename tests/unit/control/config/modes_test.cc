@@ -265,6 +265,18 @@ TEST(Modes, RefuseTheKeysOfAnother) {
   }
 }
 
+TEST(Capabilities, SayWhatADataplaneLacksAndWhatWouldHelp) {
+  const Capabilities able{{"dr", "tun"}, {"wrr"}, {}};
+  EXPECT_EQ(unsupported_mode(Mode::kDirectRouting, able), "");
+  EXPECT_EQ(unsupported_mode(Mode::kTunnel, able), "");
+  for (const Mode mode : {Mode::kNat, Mode::kFullNat}) {
+    EXPECT_THAT(unsupported_mode(mode, able), HasSubstr("it takes nat = true in [connections]"));
+  }
+  for (const Mode mode : {Mode::kDirectRouting, Mode::kNat, Mode::kFullNat, Mode::kTunnel}) {
+    EXPECT_EQ(unsupported_mode(mode, {}), "");
+  }
+}
+
 TEST(Mss, IsANumberOrAuto) {
   EXPECT_EQ(only_service(accept(service("dr", "mss = 1440"))).mss, 1440);
   const auto automatic = accept(service("tun", "mss = 'auto'"));
