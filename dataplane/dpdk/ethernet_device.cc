@@ -64,7 +64,7 @@ uint32_t link_overhead(const rte_eth_dev_info& info) {
 
 // These PMDs name the length of an ordinary frame, and take what fits their buffers.
 bool understates_its_limit(DeviceKind kind) {
-  return kind == DeviceKind::kAfPacket || kind == DeviceKind::kTap || kind == DeviceKind::kMemif;
+  return kind == DeviceKind::kAfPacket || kind == DeviceKind::kMemif;
 }
 
 // The largest MTU that the device may be told.
