@@ -19,6 +19,8 @@ namespace {
 constexpr FlowHashKey kFlowHashKey{{0x9ae16a3b2f90404f, 0xc949d7c7509e6557, 0xff51afd7ed558ccd,
                                     0xc4ceb9fe1a85ec53, 0x87c37b91114253d5, 0x4cf5ad432745937f}};
 
+constexpr uint64_t kLocalPortSeed = 0x2545f4914f6cdd1d;
+
 // Whatever else the machine does, it waits while a run is measured. Where that is not allowed, runs
 // say that they were disturbed.
 void keep_the_core() {
@@ -34,63 +36,137 @@ std::vector<WorldPort> world_ports(const Network& network) {
   return ports;
 }
 
-void add_route(api::Transaction& transaction, const std::string& prefix, const std::string& port) {
-  api::Route& route = *transaction.add_upsert()->mutable_route();
-  route.set_prefix(prefix);
-  route.add_hops()->set_port(port);
-}
-
-void add_listeners(api::Service& service, const std::string& vip) {
-  for (const auto& [protocol, port] :
-       {std::pair{api::TCP, kVipTcpPort}, std::pair{api::UDP, kVipUdpPort}}) {
-    api::Listener& listener = *service.add_listeners();
-    listener.set_protocol(protocol);
-    listener.set_address(vip);
-    listener.set_port(port.to_host());
+// One service with both families' VIPs; its servers are reached on `lan`, the clients by a router
+// on `wan`.
+class Configuration {
+ public:
+  Configuration(std::string wan, std::string lan, const DirectorSettings& settings)
+      : wan_(std::move(wan)), lan_(std::move(lan)), settings_(settings) {
+    transaction_.set_generation(1);
+    transaction_.set_full(true);
+    service_.set_name("web");
+    service_.set_mode(to_api(settings.forwarding.mode));
+    service_.set_scheduler("rr");
+    for (const IpAddress& vip : {IpAddress::v4(kVipV4), IpAddress::v6(kVipV6)}) {
+      transaction_.add_upsert()->mutable_vip()->set_address(vip.to_string());
+      listen(vip);
+    }
+    route("192.168.0.0/16", lan_, "");
+    route("fd00::/64", lan_, "");
+    default_route("0.0.0.0/0", "203.0.113.1");
+    default_route("::/0", "2001:db8:1::1");
+    servers();
+    what_the_mode_needs();
+    *transaction_.add_upsert()->mutable_service() = service_;
   }
-}
 
-// One service with both families' VIPs, and its servers reachable on `port`.
-api::Transaction configuration(const std::string& port, uint32_t servers) {
-  api::Transaction transaction;
-  transaction.set_generation(1);
-  transaction.set_full(true);
-  api::Service service;
-  service.set_name("web");
-  service.set_mode(api::DR);
-  service.set_scheduler("rr");
-  for (const IpAddress& vip : {IpAddress::v4(kVipV4), IpAddress::v6(kVipV6)}) {
-    transaction.add_upsert()->mutable_vip()->set_address(vip.to_string());
-    add_listeners(service, vip.to_string());
+  [[nodiscard]] const api::Transaction& transaction() const { return transaction_; }
+
+ private:
+  void route(const std::string& prefix, const std::string& port, const std::string& gateway) {
+    api::Route& route = *transaction_.add_upsert()->mutable_route();
+    route.set_prefix(prefix);
+    api::Hop& hop = *route.add_hops();
+    hop.set_port(port);
+    hop.set_gateway(gateway);
   }
-  add_route(transaction, "192.168.0.0/16", port);
-  add_route(transaction, "fd00::/64", port);
-  for (uint32_t number = 1; number <= servers; ++number) {
-    for (const std::string& address :
-         {fmt::format("192.168.0.{}", number), fmt::format("fd00::{:x}", number)}) {
-      api::Server& server = *service.add_servers();
-      server.set_address(address);
-      server.set_weight(1);
-      server.set_configured_weight(1);
-      api::Neighbor& neighbor = *transaction.add_upsert()->mutable_neighbor();
-      neighbor.set_port(port);
-      neighbor.set_address(address);
-      neighbor.set_mac(fmt::format("02:00:00:00:01:{:02x}", number));
-      neighbor.set_state(api::Neighbor::REACHABLE);
+
+  void default_route(const std::string& prefix, const std::string& router) {
+    route(prefix, wan_, router);
+    neighbor(wan_, router, kRouterMac);
+  }
+
+  void neighbor(const std::string& port, const std::string& address, const MacAddress& mac) {
+    api::Neighbor& neighbor = *transaction_.add_upsert()->mutable_neighbor();
+    neighbor.set_port(port);
+    neighbor.set_address(address);
+    neighbor.set_mac(mac.to_string());
+    neighbor.set_state(api::Neighbor::REACHABLE);
+  }
+
+  void listen(const IpAddress& vip) {
+    for (const auto& [protocol, port] :
+         {std::pair{api::TCP, kVipTcpPort}, std::pair{api::UDP, kVipUdpPort}}) {
+      api::Listener& listener = *service_.add_listeners();
+      listener.set_protocol(protocol);
+      listener.set_address(vip.to_string());
+      listener.set_port(port.to_host());
     }
   }
-  *transaction.add_upsert()->mutable_service() = service;
-  return transaction;
-}
+
+  // In TUN a pool has the servers of both families, of which one is measured.
+  void servers() {
+    const Forwarding& forwarding = settings_.forwarding;
+    for (uint8_t number = 1; number <= kServers; ++number) {
+      for (const IpAddress& address :
+           {IpAddress::v4(server_v4(number)), IpAddress::v6(server_v6(number))}) {
+        if (forwarding.mode == ForwardingMode::kTunnel && address.family() != forwarding.servers) {
+          continue;
+        }
+        api::Server& server = *service_.add_servers();
+        server.set_address(address.to_string());
+        server.set_port(forwarding.translates() ? kServerPort.to_host() : 0U);
+        server.set_weight(1);
+        server.set_configured_weight(1);
+        neighbor(lan_, address.to_string(), server_mac(number));
+      }
+    }
+  }
+
+  void what_the_mode_needs() {
+    switch (settings_.forwarding.mode) {
+      case ForwardingMode::kDirectRouting:
+        return;
+      case ForwardingMode::kNat:
+        local(IpAddress::v4(kGatewayV4), api::GATEWAY);
+        local(IpAddress::v6(kGatewayV6), api::GATEWAY);
+        return;
+      case ForwardingMode::kFullNat:
+        for (uint32_t number = 1; number <= local_addresses_for(settings_.flows); ++number) {
+          for (const IpAddress& address : {IpAddress::v4(local_v4(static_cast<uint8_t>(number))),
+                                           IpAddress::v6(local_v6(static_cast<uint8_t>(number)))}) {
+            local(address, api::LOCAL);
+            service_.add_local_addresses(address.to_string());
+          }
+        }
+        return;
+      case ForwardingMode::kTunnel:
+        service_.mutable_tunnel()->set_encapsulation(to_api(settings_.forwarding.encapsulation));
+        service_.mutable_tunnel()->add_sources(IpAddress::v4(kTunnelSourcesV4).to_string() + "/24");
+        service_.mutable_tunnel()->add_sources(IpAddress::v6(kTunnelSourcesV6).to_string() +
+                                               "/120");
+        return;
+    }
+  }
+
+  void local(const IpAddress& address, api::AddressUse use) {
+    api::Vip& vip = *transaction_.add_upsert()->mutable_vip();
+    vip.set_address(address.to_string());
+    vip.set_use(use);
+  }
+
+  std::string wan_;
+  std::string lan_;
+  const DirectorSettings& settings_;
+  api::Service service_;
+  api::Transaction transaction_;
+};
 
 }  // namespace
 
 void* TouchedMemory::allocate(size_t bytes) {
   void* memory = memory_.allocate(bytes);
+  bytes_ += bytes;
   if (touched_) {
     madvise(memory, bytes, MADV_POPULATE_WRITE);
   }
   return memory;
+}
+
+uint32_t local_addresses_for(uint64_t connections) {
+  constexpr uint64_t kPorts = 65536 - 1024;  // those of LocalPortSettings
+  constexpr uint64_t kEnough = kPorts * kServers * 8 / 10;
+  return static_cast<uint32_t>(std::clamp<uint64_t>((connections + kEnough - 1) / kEnough, 1, 255));
 }
 
 uint64_t Director::Books::dropped() const {
@@ -99,9 +175,11 @@ uint64_t Director::Books::dropped() const {
 
 Director::Director(Network& network, const DirectorSettings& settings)
     : network_(network),
+      forwarding_(settings.forwarding),
       memory_(settings.hugepages, settings.touched),
       world_(world_ports(network), neighbors_,
-             std::set<ForwardingMode>{ForwardingMode::kDirectRouting}) {
+             std::set<ForwardingMode>{ForwardingMode::kDirectRouting, ForwardingMode::kNat,
+                                      ForwardingMode::kFullNat, ForwardingMode::kTunnel}) {
   leases_.hold_forever(0);
 }
 
@@ -117,8 +195,9 @@ tl::expected<std::unique_ptr<Director>, std::string> Director::create(
 }
 
 tl::expected<void, std::string> Director::configure(const DirectorSettings& settings) {
-  const World::Outcome outcome =
-      world_.apply(configuration(network_.ports().back().port->name(), settings.servers));
+  const Configuration configuration(network_.ports().front().port->name(),
+                                    network_.ports().back().port->name(), settings);
+  const World::Outcome outcome = world_.apply(configuration.transaction());
   if (outcome.snapshot == nullptr) {
     std::string text = "the world refuses the benchmark's configuration:";
     for (const api::Refusal& refusal : outcome.refusals) {
@@ -141,6 +220,10 @@ void Director::make_workers(const DirectorSettings& director_settings) {
     settings.worker = static_cast<WorkerIndex>(i);
     settings.connections = director_settings.connections;
     settings.flow_hash_key = kFlowHashKey;
+    // One for each connection, and as many that rest, as Dataplane has it.
+    settings.local_ports.tuples =
+        2 * (settings.connections.trusted + settings.connections.untrusted);
+    settings.local_port_seed = kLocalPortSeed + i;
     Crew& crew = *crews_[i];
     const PipelineSurroundings surroundings{
         network_.steering(), neighbors_,    leases_,       loads_,
@@ -181,6 +264,14 @@ Director::~Director() {
   }
 }
 
+uint64_t Director::trusted() const {
+  uint64_t sum = 0;
+  for (const auto& crew : crews_) {
+    sum += crew->counters.trusted.read();
+  }
+  return sum;
+}
+
 Director::Books Director::books() const {
   Books books;
   books.drops.resize(kDropReasons);
@@ -201,7 +292,9 @@ Director::Books Director::books() const {
       books.drops[reason] += counters.drops[reason].read();
     }
     for (size_t server = 0; server < servers.size(); ++server) {
-      books.servers[server] += crews_[i]->servers[servers[server]].packets_in.read();
+      const ServerCounters& packets = crews_[i]->servers[servers[server]];
+      books.servers[server] += forwarding_.direction == Direction::kIn ? packets.packets_in.read()
+                                                                       : packets.packets_out.read();
     }
   }
   return books;

@@ -16,6 +16,7 @@
 #include "dataplane/dpdk/snapshot_slot.h"
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/world/world.h"
+#include "tests/bench/forwarding.h"
 #include "tests/bench/packet_source.h"
 
 namespace ballast::bench {
@@ -48,30 +49,37 @@ class Network {
   rte_mempool* pool_ = nullptr;
   std::vector<PortPair> ports_;
   std::vector<std::unique_ptr<PacketSource>> sources_;
-  std::vector<void*> receive_queues_;   // of the first port: the sources
-  std::vector<void*> no_queues_;        // of the second, which receives nothing
-  std::vector<void*> transmit_queues_;  // of every port: the sources
+  std::vector<std::vector<PacketSource::Attachment>> attachments_;  // by port, of all sources
+  std::vector<std::vector<void*>> queues_;  // pointers to them, as rte_ethdev has them
 };
 
-// The program's memory for connection tables; on wish every page is there from the start, as in a
-// director that has been up for a while.
+// The program's memory for connection tables and what stands beside them; on wish every page is
+// there from the start, as in a director that has been up for a while.
 class TouchedMemory : public TableMemory {
  public:
   TouchedMemory(bool hugepages, bool touched) : memory_(hugepages), touched_(touched) {}
   void* allocate(size_t bytes) override;
   void free(void* memory) override { memory_.free(memory); }
+  // Of all that is allocated.
+  [[nodiscard]] size_t bytes() const { return bytes_; }
 
  private:
   HugepageMemory memory_;
+  size_t bytes_ = 0;
   bool touched_;
 };
 
 struct DirectorSettings {
+  Forwarding forwarding;
   ConnectionLimits connections;  // of each worker
-  uint32_t servers = 16;
+  uint32_t flows = 1;            // FULLNAT: has local addresses for so many on every worker
   bool hugepages = true;
   bool touched = false;  // the table's memory, before the first packet
 };
+
+// Local addresses of FULLNAT that are enough for so many connections over all servers, with 80 % of
+// the ports in use.
+uint32_t local_addresses_for(uint64_t connections);
 
 // One configuration with its workers; a fresh connection table each.
 class Director {
@@ -96,14 +104,18 @@ class Director {
     uint64_t evicted = 0;
     uint64_t expired = 0;
     std::vector<uint64_t> drops;    // by reason
-    std::vector<uint64_t> servers;  // packets, by server
+    std::vector<uint64_t> servers;  // packets of the direction, by server
     [[nodiscard]] uint64_t dropped() const;
   };
   [[nodiscard]] Books books() const;
+  // Of one worker's connection table, and of the tables of all workers with their local ports.
   [[nodiscard]] size_t connection_memory_bytes() const {
     return workers_.front()->connection_memory_bytes();
   }
+  [[nodiscard]] size_t memory_bytes() const { return memory_.bytes(); }
+  [[nodiscard]] uint64_t trusted() const;  // connections, as of the last tick
   [[nodiscard]] Network& network() { return network_; }
+  [[nodiscard]] const Forwarding& forwarding() const { return forwarding_; }
 
  private:
   struct Crew {
@@ -118,6 +130,7 @@ class Director {
   void start_workers();
 
   Network& network_;
+  const Forwarding forwarding_;
   LeasePage leases_{};
   TouchedMemory memory_;
   NeighborTable neighbors_{1024};

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <numeric>
+#include <utility>
 
 namespace ballast::bench {
 
@@ -33,6 +34,20 @@ class FlowOrder {
   }
 
   static constexpr uint32_t kGoldenSection = 0x9e3779b1;
+
+  // The number that step times it is 1, modulo count: Euclid's algorithm.
+  [[nodiscard]] uint32_t inverse_of_step() const {
+    int64_t before = count_;
+    int64_t rest = step_ % count_;
+    int64_t factor_before = 0;
+    int64_t factor = 1;
+    while (rest > 1) {
+      const int64_t quotient = before / rest;
+      before = std::exchange(rest, before % rest);
+      factor_before = std::exchange(factor, factor_before - quotient * factor);
+    }
+    return static_cast<uint32_t>(factor < 0 ? factor + count_ : factor);
+  }
 
  private:
   uint32_t count_;

@@ -26,10 +26,6 @@ std::string device_name(size_t port) {
   return fmt::format("net_null{}", port);
 }
 
-uint16_t receive_nothing(void*, rte_mbuf**, uint16_t) {
-  return 0;
-}
-
 // The ports' twins must not meet the interfaces of the machine, and vanish with the process.
 tl::expected<void, std::string> leave_the_machines_network() {
   if (unshare(CLONE_NEWNET) != 0) {
@@ -98,19 +94,22 @@ tl::expected<void, std::string> Network::open_port(const std::string& name, cons
 
 // In place of the null driver's burst functions, once the devices run.
 void Network::connect_sources() {
-  for (const auto& source : sources_) {
-    receive_queues_.push_back(source.get());
-    transmit_queues_.push_back(source.get());
-    no_queues_.push_back(nullptr);
-  }
-  for (size_t i = 0; i < ports_.size(); ++i) {
+  attachments_.resize(ports_.size());
+  queues_.resize(ports_.size());
+  for (size_t port = 0; port < ports_.size(); ++port) {
+    for (const auto& source : sources_) {
+      attachments_[port].push_back({source.get(), port});
+    }
+    for (PacketSource::Attachment& attachment : attachments_[port]) {
+      queues_[port].push_back(&attachment);
+    }
     uint16_t id = 0;
-    rte_eth_dev_get_port_by_name(device_name(i).c_str(), &id);
+    rte_eth_dev_get_port_by_name(device_name(port).c_str(), &id);
     struct rte_eth_fp_ops& functions = rte_eth_fp_ops[id];
-    functions.rx_pkt_burst = i == 0 ? &PacketSource::receive_burst : &receive_nothing;
-    functions.rxq.data = i == 0 ? receive_queues_.data() : no_queues_.data();
+    functions.rx_pkt_burst = &PacketSource::receive_burst;
+    functions.rxq.data = queues_[port].data();
     functions.tx_pkt_burst = &PacketSource::transmit_burst;
-    functions.txq.data = transmit_queues_.data();
+    functions.txq.data = queues_[port].data();
   }
 }
 

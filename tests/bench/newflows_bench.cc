@@ -16,9 +16,17 @@ constexpr uint32_t kFewTrusted = 64;
 // New flows of rows without a flood: neither established ones nor those of a flood.
 constexpr uint32_t kFirstNew = uint32_t{1} << 30U;
 
-JsonObject key_of(Family family, std::string_view traffic, uint64_t flows) {
+// TUN: with servers of the clients' family.
+Forwarding forwarding_of(const NewFlowsOptions& options, Family clients) {
+  Forwarding forwarding = options.forwarding;
+  forwarding.servers = clients;
+  return forwarding;
+}
+
+JsonObject key_of(const NewFlowsOptions& options, Family family, std::string_view traffic,
+                  uint64_t flows) {
   return JsonObject()
-      .add("mode", "dr")
+      .add("mode", forwarding_of(options, family).name(family))
       .add("family", static_cast<int>(family))
       .add("direction", "in")
       .add("traffic", traffic)
@@ -47,15 +55,17 @@ struct Fill {
 
 tl::expected<Stretch, std::string> fill_once(Network& network, const NewFlowsOptions& options,
                                              const Fill& fill) {
-  auto director = Director::create(network, {.connections = limits_to_fill(fill.flows),
-                                             .servers = kServers,
+  ConnectionLimits limits = limits_to_fill(fill.flows);
+  limits.translations = options.translations;
+  auto director = Director::create(network, {.forwarding = forwarding_of(options, fill.family),
+                                             .connections = limits,
+                                             .flows = fill.flows,
                                              .hugepages = options.hugepages,
                                              .touched = fill.touched});
   if (!director) {
     return tl::unexpected(director.error());
   }
-  const FrameWriter frames({fill.family, fill.protocol}, kRouterMac, kWanMac);
-  Runner runner(**director, frames, options.milliseconds);
+  Runner runner(**director, fill.family, fill.protocol, 1, options.milliseconds);
   Traffic traffic(Pattern::kNew, fill.flows, kFirstNew);
   const Director::Books before = (*director)->books();
   const Stretch stretch = runner.worker(traffic, fill.flows, 0);
@@ -80,7 +90,7 @@ void measure_fill(Network& network, const NewFlowsOptions& options, const Fill& 
     cycles.add(stretch->cycles_per_packet());
   }
   report.add(
-      key_of(fill.family, fill.traffic(), fill.flows)
+      key_of(options, fill.family, fill.traffic(), fill.flows)
           .add("mpps", 1000 / ns.median())
           .add("ns_per_packet", ns.median())
           .add("cycles_per_packet", cycles.median())
@@ -95,7 +105,8 @@ void measure_fill(Network& network, const NewFlowsOptions& options, const Fill& 
 // ---- a flood
 
 ConnectionLimits limits_in_flood(const NewFlowsOptions& options) {
-  return {static_cast<uint32_t>(uint64_t{options.established} * 5 / 4), options.untrusted_quota};
+  return {static_cast<uint32_t>(uint64_t{options.established} * 5 / 4), options.untrusted_quota,
+          options.translations};
 }
 
 struct Flood {
@@ -114,18 +125,21 @@ struct Flood {
 
 // New flows beside the established ones, with room for all.
 tl::expected<double, std::string> into_free_room(Network& network, const NewFlowsOptions& options,
-                                                 const FrameWriter& frames) {
+                                                 Family family) {
   ConnectionLimits limits = limits_in_flood(options);
   limits.untrusted = std::max(options.established, options.untrusted_quota);
-  auto director = Director::create(network, {.connections = limits,
-                                             .servers = kServers,
+  auto director = Director::create(network, {.forwarding = forwarding_of(options, family),
+                                             .connections = limits,
+                                             .flows = limits.trusted + limits.untrusted,
                                              .hugepages = options.hugepages,
                                              .touched = true});
   if (!director) {
     return tl::unexpected(director.error());
   }
-  Runner runner(**director, frames, options.milliseconds);
-  runner.open(options.established);
+  Runner runner(**director, family, IpProtocol::kTcp, options.established, options.milliseconds);
+  if (auto done = runner.open(); !done) {
+    return tl::unexpected(done.error());
+  }
   const uint32_t fresh = limits.untrusted / 10 * 9;
   Traffic traffic(Pattern::kNew, fresh, kFirstNew);
   return runner.worker(traffic, fresh, 0).ns_per_packet();
@@ -139,11 +153,20 @@ uint64_t lost_flows(Director& director, Runner& runner, uint32_t established) {
   return director.books().dropped() - before.dropped();
 }
 
+// SYNs: where the quota has no room for them, and FULLNAT no port.
+uint64_t dropped_for_room(const Director::Books& before, const Director::Books& after) {
+  uint64_t sum = 0;
+  for (const DropReason reason : {DropReason::kUntrustedQuota, DropReason::kLocalPortsExhausted,
+                                  DropReason::kLocalPortsMemory}) {
+    sum += after.drops[static_cast<size_t>(reason)] - before.drops[static_cast<size_t>(reason)];
+  }
+  return sum;
+}
+
 void run_flood(Director& director, Runner& runner, const NewFlowsOptions& options, Flood& flood) {
   Traffic mix(Pattern::kFlood, options.established);
   Traffic known(Pattern::kKnown, options.established);
   Traffic fresh(Pattern::kNew, kFirstNew, kFirstNew);
-  runner.open(options.established);
   runner.worker(fresh, 2 * uint64_t{options.untrusted_quota});
   const uint64_t packets = runner.packets_in_time(mix);
   const Director::Books before = director.books();
@@ -160,8 +183,7 @@ void run_flood(Director& director, Runner& runner, const NewFlowsOptions& option
   const Director::Books after = director.books();
   flood.established_packets = flood.packets / 10;
   flood.dropped = after.dropped() - before.dropped();
-  constexpr auto kQuota = static_cast<size_t>(DropReason::kUntrustedQuota);
-  flood.established_dropped = flood.dropped - (after.drops[kQuota] - before.drops[kQuota]);
+  flood.established_dropped = flood.dropped - dropped_for_room(before, after);
   flood.drops = drops_in_words(before, after);
   flood.evicted = lost_flows(director, runner, options.established);
   flood.disturbed = runner.disturbed();
@@ -173,7 +195,7 @@ void report_flood(Family family, const NewFlowsOptions& options, const Flood& fl
   const double parts_in_room = 0.9 * flood.free_room.median() + 0.1 * flood.established.median();
   const double mix = flood.mix.median();
   report.add(
-      key_of(family, "syn_flood", options.established)
+      key_of(options, family, "syn_flood", options.established)
           .add("mpps", 1000 / mix)
           .add("ns_per_packet", mix)
           .add("ns_min", flood.mix.min())
@@ -207,23 +229,27 @@ void report_flood(Family family, const NewFlowsOptions& options, const Flood& fl
 
 void measure_flood(Network& network, const NewFlowsOptions& options, Family family,
                    Report& report) {
-  const FrameWriter frames({family, IpProtocol::kTcp}, kRouterMac, kWanMac);
   Flood flood;
   for (unsigned run = 0; run < options.runs; ++run) {
-    const auto ns = into_free_room(network, options, frames);
+    const auto ns = into_free_room(network, options, family);
     if (!ns) {
       return report.fail("syn_flood", ns.error());
     }
     flood.free_room.add(*ns);
   }
-  auto director = Director::create(network, {.connections = limits_in_flood(options),
-                                             .servers = kServers,
+  const ConnectionLimits limits = limits_in_flood(options);
+  auto director = Director::create(network, {.forwarding = forwarding_of(options, family),
+                                             .connections = limits,
+                                             .flows = 2 * (limits.trusted + limits.untrusted),
                                              .hugepages = options.hugepages,
                                              .touched = true});
   if (!director) {
     return report.fail("syn_flood", director.error());
   }
-  Runner runner(**director, frames, options.milliseconds);
+  Runner runner(**director, family, IpProtocol::kTcp, options.established, options.milliseconds);
+  if (const auto done = runner.open(); !done) {
+    return report.fail("syn_flood", done.error());
+  }
   run_flood(**director, runner, options, flood);
   report_flood(family, options, flood, report);
 }
@@ -250,6 +276,9 @@ void measure_new_flows(Network& network, const NewFlowsOptions& options, Report&
         }
       }
     }
+  }
+  if (options.no_flood) {
+    return;
   }
   report.title("SYN flood");
   for (const Family family : options.families) {

@@ -36,7 +36,7 @@ std::vector<Frame> frames_of(const FrameWriter& writer) {
 
 template <Family kFamily, IpProtocol kProtocol>
 void parse_frame(benchmark::State& state) {
-  const FrameWriter writer({kFamily, kProtocol}, bench::kRouterMac, bench::kWanMac);
+  const FrameWriter writer({kFamily, kProtocol});
   std::vector<Frame> frames = frames_of<kFamily, kProtocol>(writer);
   ParsedPacket parsed;
   for (auto _ : state) {
@@ -53,7 +53,7 @@ void parse_frame(benchmark::State& state) {
 
 template <Family kFamily>
 std::vector<FlowKey> keys_of() {
-  const FrameWriter writer({kFamily, IpProtocol::kTcp}, bench::kRouterMac, bench::kWanMac);
+  const FrameWriter writer({kFamily, IpProtocol::kTcp});
   std::vector<FlowKey> keys;
   for (Frame& frame : frames_of<kFamily, IpProtocol::kTcp>(writer)) {
     ParsedPacket parsed;

@@ -36,12 +36,13 @@ PacketSource::~PacketSource() {
 void PacketSource::begin(const Run& run, std::function<void()> loop) {
   run_ = run;
   loop_ = std::move(loop);
-  write_frames_ = writer_of(run.frames->shape());
+  write_frames_ = writer_of(run);
   order_.release();
 }
 
 Stretch PacketSource::finish() {
   done_.acquire();
+  run_.inspect = nullptr;  // whom it refers to may go now
   return measured_;
 }
 
@@ -52,6 +53,7 @@ void PacketSource::dismiss() {
 
 void PacketSource::reset() {
   dismissed_.store(false);
+  run_ = {};
   phase_ = Phase::kWaiting;
   left_ = 0;
 }
@@ -139,14 +141,19 @@ void PacketSource::fill_up() {
 }
 
 void PacketSource::prepare(rte_mbuf& frame) const {
-  run_.frames->write_template(rte_pktmbuf_mtod(&frame, uint8_t*));
+  frame.data_off = RTE_PKTMBUF_HEADROOM;
+  auto* bytes = rte_pktmbuf_mtod(&frame, uint8_t*);
+  run_.frames != nullptr ? run_.frames->write_template(bytes) : run_.replies->write_template(bytes);
 }
 
-uint16_t PacketSource::receive(rte_mbuf** frames, uint16_t limit) {
+uint16_t PacketSource::receive(size_t port, rte_mbuf** frames, uint16_t limit) {
+  if (port != run_.port) {
+    return 0;
+  }
   while (left_ == 0)
     [[unlikely]] {
       turn();
-      if (phase_ == Phase::kEnded || phase_ == Phase::kDismissed) {
+      if (phase_ == Phase::kEnded || phase_ == Phase::kDismissed || port != run_.port) {
         return 0;
       }
     }
@@ -165,7 +172,10 @@ uint16_t PacketSource::receive(rte_mbuf** frames, uint16_t limit) {
   return count;
 }
 
-uint16_t PacketSource::transmit(rte_mbuf** frames, uint16_t count) {
+uint16_t PacketSource::transmit(size_t port, rte_mbuf** frames, uint16_t count) {
+  if (run_.inspect) [[unlikely]] {
+    show(port, frames, count);
+  }
   for (uint16_t i = 0; i < count; ++i) {
     ring_[(head_ + i) % kRing] = frames[i];
   }
@@ -174,60 +184,107 @@ uint16_t PacketSource::transmit(rte_mbuf** frames, uint16_t count) {
   return count;
 }
 
+void PacketSource::show(size_t port, rte_mbuf** frames, uint16_t count) const {
+  for (uint16_t i = 0; i < count; ++i) {
+    const rte_mbuf& frame = *frames[i];
+    run_.inspect(
+        {frame.hash.fdir.hi, port, {rte_pktmbuf_mtod(&frame, const uint8_t*), frame.data_len}});
+  }
+}
+
 uint16_t PacketSource::receive_burst(void* queue, rte_mbuf** frames, uint16_t limit) {
-  return static_cast<PacketSource*>(queue)->receive(frames, limit);
+  const auto& attachment = *static_cast<Attachment*>(queue);
+  return attachment.source->receive(attachment.port, frames, limit);
 }
 
 uint16_t PacketSource::transmit_burst(void* queue, rte_mbuf** frames, uint16_t count) {
-  return static_cast<PacketSource*>(queue)->transmit(frames, count);
+  const auto& attachment = *static_cast<Attachment*>(queue);
+  return attachment.source->transmit(attachment.port, frames, count);
 }
 
-template <Family kFamily, IpProtocol kProtocol, Pattern kPattern>
+// The hash is one that steers to the worker whose source this is: as with a NIC that hashes,
+// packets come to their owner. Beside it the flow's number travels along, which nobody else reads.
+inline void PacketSource::receive_as_a_driver_does(rte_mbuf& frame, uint16_t size,
+                                                   uint32_t number) const {
+  frame.data_off = RTE_PKTMBUF_HEADROOM;
+  frame.refcnt = 1;
+  frame.nb_segs = 1;
+  frame.ol_flags = RTE_MBUF_F_RX_RSS_HASH;
+  frame.pkt_len = size;
+  frame.data_len = size;
+  frame.hash.rss = index(worker_);
+  frame.hash.fdir.hi = number;
+}
+
+template <Family kFamily, IpProtocol kProtocol, Leaves kLeaves, Pattern kPattern>
 void PacketSource::write_pattern(rte_mbuf** frames, uint16_t count) {
   Traffic traffic = *run_.traffic;  // in registers meanwhile
   const FrameWriter& writer = *run_.frames;
   const uint16_t size = writer.size();
   for (uint16_t i = 0; i < count; ++i) {
-    rte_mbuf& frame = *frames[i];
-    // What a driver sets of each frame. The hash is one that steers to the worker whose source this
-    // is: as with a NIC that hashes, packets come to their owner.
-    frame.data_off = RTE_PKTMBUF_HEADROOM;
-    frame.refcnt = 1;
-    frame.nb_segs = 1;
-    frame.ol_flags = RTE_MBUF_F_RX_RSS_HASH;
-    frame.pkt_len = size;
-    frame.data_len = size;
-    frame.hash.rss = index(worker_);
     const Next next = traffic.next<kPattern>();
-    writer.write<kFamily, kProtocol>(rte_pktmbuf_mtod(&frame, uint8_t*), next.number, next.flags);
+    receive_as_a_driver_does(*frames[i], size, next.number);
+    writer.write<kFamily, kProtocol, kLeaves>(rte_pktmbuf_mtod(frames[i], uint8_t*), next.number,
+                                              next.flags);
+  }
+  *run_.traffic = traffic;
+}
+
+template <Family kFamily, IpProtocol kProtocol, Leaves kLeaves>
+void PacketSource::write_frames(rte_mbuf** frames, uint16_t count) {
+  switch (run_.traffic->pattern()) {
+    case Pattern::kKnown:
+      return write_pattern<kFamily, kProtocol, kLeaves, Pattern::kKnown>(frames, count);
+    case Pattern::kOpen:
+      return write_pattern<kFamily, kProtocol, kLeaves, Pattern::kOpen>(frames, count);
+    case Pattern::kNew:
+      return write_pattern<kFamily, kProtocol, kLeaves, Pattern::kNew>(frames, count);
+    case Pattern::kMixed:
+      return write_pattern<kFamily, kProtocol, kLeaves, Pattern::kMixed>(frames, count);
+    case Pattern::kFlood:
+      return write_pattern<kFamily, kProtocol, kLeaves, Pattern::kFlood>(frames, count);
+    case Pattern::kStep:
+      return write_pattern<kFamily, kProtocol, kLeaves, Pattern::kStep>(frames, count);
+  }
+}
+
+// kKnown, with the book read from one end to the other, or kStep.
+template <Family kFamily, IpProtocol kProtocol>
+void PacketSource::write_replies(rte_mbuf** frames, uint16_t count) {
+  Traffic traffic = *run_.traffic;
+  const ReplyWriter& writer = *run_.replies;
+  const FlowBook& book = *run_.book;
+  const uint16_t size = writer.size();
+  const bool known = traffic.pattern() == Pattern::kKnown;
+  for (uint16_t i = 0; i < count; ++i) {
+    const Next next = known ? traffic.next<Pattern::kKnown>() : traffic.next<Pattern::kStep>();
+    const uint32_t turn = known ? traffic.next_turn() : book.turn_of(next.number);
+    receive_as_a_driver_does(*frames[i], size, next.number);
+    writer.write<kFamily, kProtocol>(rte_pktmbuf_mtod(frames[i], uint8_t*), next.number,
+                                     book.of_turn(turn), next.flags);
   }
   *run_.traffic = traffic;
 }
 
 template <Family kFamily, IpProtocol kProtocol>
-void PacketSource::write_frames(rte_mbuf** frames, uint16_t count) {
-  switch (run_.traffic->pattern()) {
-    case Pattern::kKnown:
-      return write_pattern<kFamily, kProtocol, Pattern::kKnown>(frames, count);
-    case Pattern::kOpen:
-      return write_pattern<kFamily, kProtocol, Pattern::kOpen>(frames, count);
-    case Pattern::kNew:
-      return write_pattern<kFamily, kProtocol, Pattern::kNew>(frames, count);
-    case Pattern::kMixed:
-      return write_pattern<kFamily, kProtocol, Pattern::kMixed>(frames, count);
-    case Pattern::kFlood:
-      return write_pattern<kFamily, kProtocol, Pattern::kFlood>(frames, count);
+PacketSource::WriteFrames PacketSource::writer_of(const Run& run) {
+  if (run.frames == nullptr) {
+    return &PacketSource::write_replies<kFamily, kProtocol>;
   }
+  return run.frames->shape().leaves == Leaves::kNothing
+             ? &PacketSource::write_frames<kFamily, kProtocol, Leaves::kNothing>
+             : &PacketSource::write_frames<kFamily, kProtocol, Leaves::kAllButEthernet>;
 }
 
-PacketSource::WriteFrames PacketSource::writer_of(FrameShape shape) {
+PacketSource::WriteFrames PacketSource::writer_of(const Run& run) {
+  const FrameShape& shape = run.frames != nullptr ? run.frames->shape() : run.replies->shape();
   const bool tcp = shape.protocol == IpProtocol::kTcp;
   if (shape.family == Family::kIpv4) {
-    return tcp ? &PacketSource::write_frames<Family::kIpv4, IpProtocol::kTcp>
-               : &PacketSource::write_frames<Family::kIpv4, IpProtocol::kUdp>;
+    return tcp ? writer_of<Family::kIpv4, IpProtocol::kTcp>(run)
+               : writer_of<Family::kIpv4, IpProtocol::kUdp>(run);
   }
-  return tcp ? &PacketSource::write_frames<Family::kIpv6, IpProtocol::kTcp>
-             : &PacketSource::write_frames<Family::kIpv6, IpProtocol::kUdp>;
+  return tcp ? writer_of<Family::kIpv6, IpProtocol::kTcp>(run)
+             : writer_of<Family::kIpv6, IpProtocol::kUdp>(run);
 }
 
 }  // namespace ballast::bench

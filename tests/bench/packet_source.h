@@ -5,7 +5,8 @@
 //   The ports are DPDK's net_null devices, whose burst functions are replaced (rte_eth_fp_ops) by
 //   receive() and transmit() of a source. receive() takes the mbufs that have waited longest, makes
 //   each the next frame of the traffic (traffic.h, frame_writer.h) and fills in what a driver
-//   fills in; transmit() of any port puts them back. Nothing is allocated, no table is read, and
+//   fills in; transmit() of any port puts them back. A run's frames come in by one port: from the
+//   clients, or from the servers. Nothing is allocated, no table is read, and
 //   the mbufs with their data fit into the second-level cache. A buffer whose frame the balancer
 //   wrote anew (an answer) has the template again from the next run on.
 //
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <semaphore>
+#include <span>
 #include <vector>
 
 #include "dataplane/packet/numbers.h"
@@ -50,17 +52,32 @@ struct Stretch {
   }
 };
 
+// A frame as the balancer sent it.
+struct SentFrame {
+  uint32_t number;  // of its flow
+  size_t port;      // that it left by
+  std::span<const uint8_t> bytes;
+};
+
 class PacketSource {
  public:
+  using Inspect = std::function<void(const SentFrame&)>;
+
   struct Run {
     Traffic* traffic = nullptr;  // goes on where it was
+    // One of them: what clients send, or what servers do, by the book.
     const FrameWriter* frames = nullptr;
+    const ReplyWriter* replies = nullptr;
+    FlowBook* book = nullptr;
+    size_t port = 0;  // by which the frames come in
     uint64_t warm_up = 0;
     uint64_t measured = 0;
     // After the measured ones packets go on until this is true; null: at once.
     const std::atomic<bool>* until = nullptr;
     // Called once the measured packets are through.
     std::function<void()> on_measured;
+    // Called for each frame that is sent; not in runs that are measured.
+    Inspect inspect;
   };
 
   PacketSource(rte_mempool& pool, WorkerIndex worker);
@@ -88,12 +105,16 @@ class PacketSource {
   [[nodiscard]] uint64_t transmitted() const { return transmitted_; }
 
   // --- worker's thread
-  uint16_t receive(rte_mbuf** frames, uint16_t limit);
-  uint16_t transmit(rte_mbuf** frames, uint16_t count);
+  uint16_t receive(size_t port, rte_mbuf** frames, uint16_t limit);
+  uint16_t transmit(size_t port, rte_mbuf** frames, uint16_t count);
   // Of a loop given to begin().
   [[nodiscard]] bool ended() const { return phase_ == Phase::kEnded; }
 
-  // As rte_ethdev calls them; the queue is a PacketSource.
+  // As rte_ethdev calls them; the queue is an Attachment.
+  struct Attachment {
+    PacketSource* source;
+    size_t port;
+  };
   static uint16_t receive_burst(void* queue, rte_mbuf** frames, uint16_t limit);
   static uint16_t transmit_burst(void* queue, rte_mbuf** frames, uint16_t count);
 
@@ -115,12 +136,18 @@ class PacketSource {
   void end_run();
   void fill_up();
   void prepare(rte_mbuf& frame) const;
-  template <Family kFamily, IpProtocol kProtocol>
+  void receive_as_a_driver_does(rte_mbuf& frame, uint16_t size, uint32_t number) const;
+  template <Family kFamily, IpProtocol kProtocol, Leaves kLeaves>
   void write_frames(rte_mbuf** frames, uint16_t count);
-  template <Family kFamily, IpProtocol kProtocol, Pattern kPattern>
+  template <Family kFamily, IpProtocol kProtocol, Leaves kLeaves, Pattern kPattern>
   void write_pattern(rte_mbuf** frames, uint16_t count);
+  template <Family kFamily, IpProtocol kProtocol>
+  void write_replies(rte_mbuf** frames, uint16_t count);
   using WriteFrames = void (PacketSource::*)(rte_mbuf**, uint16_t);
-  static WriteFrames writer_of(FrameShape shape);
+  template <Family kFamily, IpProtocol kProtocol>
+  static WriteFrames writer_of(const Run& run);
+  static WriteFrames writer_of(const Run& run);
+  void show(size_t port, rte_mbuf** frames, uint16_t count) const;
 
   rte_mempool& pool_;
   WorkerIndex worker_;

@@ -30,6 +30,7 @@ ConnectionLimits limits_for(const std::string& traffic, uint32_t flows, uint32_t
 }
 
 struct Row {
+  Forwarding forwarding;
   Family family;
   std::string traffic;
   uint32_t flows;
@@ -40,13 +41,14 @@ struct Row {
   unsigned disturbed = 0;  // runs
 
   [[nodiscard]] std::string name() const {
-    return fmt::format("dr/{}/{}/{}", static_cast<int>(family), traffic, flows);
+    return fmt::format("{}/{}/{}/{}/{}", forwarding.name(family), static_cast<int>(family),
+                       forwarding.direction_name(), traffic, flows);
   }
   [[nodiscard]] JsonObject json() const {
     return JsonObject()
-        .add("mode", "dr")
+        .add("mode", forwarding.name(family))
         .add("family", static_cast<int>(family))
-        .add("direction", "in")
+        .add("direction", forwarding.direction_name())
         .add("traffic", traffic)
         .add("flows", flows)
         .add("workers", 1)
@@ -63,30 +65,35 @@ struct Row {
   }
   [[nodiscard]] std::string line() const {
     return fmt::format(
-        "dr    IPv{}  {:<12} {:>8}  {:>7.2f}  {:>7.1f}  {:>6.1f} {:>6.1f}  {:>6.1f} {:>6.1f} "
-        "{:>6.1f}  {:>7.0f}{}",
-        static_cast<int>(family), traffic, flows, 1000 / ns.median(), ns.median(), ns.min(),
-        ns.max(), floor.median(), floor.min(), floor.max(), cycles.median(), in_words(disturbed));
+        "{:<10} {:<3}  IPv{}  {:<12} {:>8}  {:>7.2f}  {:>7.1f}  {:>6.1f} {:>6.1f}  {:>6.1f} "
+        "{:>6.1f} {:>6.1f}  {:>7.0f}{}",
+        forwarding.name(family), forwarding.direction_name(), static_cast<int>(family), traffic,
+        flows, 1000 / ns.median(), ns.median(), ns.min(), ns.max(), floor.median(), floor.min(),
+        floor.max(), cycles.median(), in_words(disturbed));
   }
 };
 
 constexpr const char* kTitle =
-    "mode  IP    traffic         flows     Mpps   ns/pkt     min    max   floor    min    max   "
-    "cycles";
+    "mode       way  IP    traffic         flows     Mpps   ns/pkt     min    max   floor    min  "
+    "  max   cycles";
 
 tl::expected<void, std::string> measure(Network& network, const PipelineOptions& options,
                                         Row& row) {
-  const ConnectionLimits limits = limits_for(row.traffic, row.flows, options.capacity);
-  auto director = Director::create(
-      network, {.connections = limits, .servers = kServers, .hugepages = options.hugepages});
+  ConnectionLimits limits = limits_for(row.traffic, row.flows, options.capacity);
+  limits.translations = options.translations;
+  auto director = Director::create(network, {.forwarding = row.forwarding,
+                                             .connections = limits,
+                                             .flows = row.flows,
+                                             .hugepages = options.hugepages});
   if (!director) {
     return tl::unexpected(director.error());
   }
   row.memory_bytes = (*director)->connection_memory_bytes();
-  const FrameWriter frames({row.family, row.traffic == "udp" ? IpProtocol::kUdp : IpProtocol::kTcp},
-                           kRouterMac, kWanMac);
-  Runner runner(**director, frames, options.milliseconds);
-  runner.open(row.flows);
+  Runner runner(**director, row.family, row.traffic == "udp" ? IpProtocol::kUdp : IpProtocol::kTcp,
+                row.flows, options.milliseconds);
+  if (auto done = runner.open(); !done) {
+    return done;
+  }
   Traffic traffic(row.traffic == "mixed" ? Pattern::kMixed : Pattern::kKnown, row.flows);
   const uint64_t packets = runner.packets_in_time(traffic);
   for (unsigned run = 0; run < options.runs; ++run) {
@@ -104,7 +111,15 @@ tl::expected<void, std::string> measure(Network& network, const PipelineOptions&
         runner.undisturbed([&] { return runner.floor(traffic, packets); }).ns_per_packet());
   }
   row.disturbed = runner.disturbed();
-  return {};
+  return row.traffic == "mixed" ? tl::expected<void, std::string>()
+                                : runner.verify(row.forwarding.direction);
+}
+
+Forwarding forwarding_of(const PipelineOptions& options, Family clients) {
+  Forwarding forwarding = options.forwarding;
+  const bool v4 = (clients == Family::kIpv4) != options.servers_of_other_family;
+  forwarding.servers = v4 ? Family::kIpv4 : Family::kIpv6;
+  return forwarding;
 }
 
 }  // namespace
@@ -125,7 +140,7 @@ void measure_pipeline(Network& network, const PipelineOptions& options, Report& 
   for (const Family family : options.families) {
     for (const std::string& traffic : options.traffic) {
       for (const uint32_t flows : options.flows) {
-        Row row{family, traffic, flows, {}, {}, {}};
+        Row row{forwarding_of(options, family), family, traffic, flows, {}, {}, {}};
         if (const auto done = measure(network, options, row); done) {
           report.add(row.json(), row.line());
         } else {

@@ -19,8 +19,7 @@ namespace {
 constexpr size_t kFrames = 256;
 
 void direct_routing(benchmark::State& state) {
-  const bench::FrameWriter writer({Family::kIpv4, IpProtocol::kTcp}, bench::kRouterMac,
-                                  bench::kWanMac);
+  const bench::FrameWriter writer({Family::kIpv4, IpProtocol::kTcp});
   struct Frame {
     alignas(64) std::array<uint8_t, 128> bytes{};
   };
@@ -50,7 +49,7 @@ struct ParsedFrame {
 
 template <Family kFamily, IpProtocol kProtocol>
 std::vector<ParsedFrame> parsed_frames(uint16_t& size) {
-  const bench::FrameWriter writer({kFamily, kProtocol}, bench::kRouterMac, bench::kWanMac);
+  const bench::FrameWriter writer({kFamily, kProtocol});
   size = writer.size();
   std::vector<ParsedFrame> frames(kFrames);
   uint32_t number = 0;

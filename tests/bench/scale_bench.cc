@@ -26,16 +26,14 @@ class Crowd {
       : network_(network), frames_(frames) {
     for (uint16_t worker = 0; worker < network.workers(); ++worker) {
       Traffic opening(Pattern::kOpen, flows, flows * worker);
-      network.source(worker).run(
-          {&opening, &frames_, 0, (uint64_t{flows} + 31) / 32 * 64, nullptr, {}});
+      network.source(worker).run(run_of(opening, 0, (uint64_t{flows} + 31) / 32 * 64));
       traffic_.emplace_back(Pattern::kKnown, flows, flows * worker);
     }
   }
 
   // Millions of packets a second of this one while the others wait.
   Stretch alone(size_t worker, uint64_t packets) {
-    return network_.source(worker).run(
-        {&traffic_[worker], &frames_, Runner::kWarmUp, packets, nullptr, {}});
+    return network_.source(worker).run(run_of(traffic_[worker], Runner::kWarmUp, packets));
   }
 
   // Of all at once: who is through goes on until the last one is.
@@ -48,8 +46,10 @@ class Crowd {
       }
     };
     for (size_t worker = 0; worker < traffic_.size(); ++worker) {
-      network_.source(worker).begin(
-          {&traffic_[worker], &frames_, Runner::kWarmUp, packets, &all_through, through});
+      PacketSource::Run run = run_of(traffic_[worker], Runner::kWarmUp, packets);
+      run.until = &all_through;
+      run.on_measured = through;
+      network_.source(worker).begin(run);
     }
     std::vector<Stretch> stretches;
     for (size_t worker = 0; worker < traffic_.size(); ++worker) {
@@ -59,12 +59,22 @@ class Crowd {
   }
 
  private:
+  PacketSource::Run run_of(Traffic& traffic, uint64_t warm_up, uint64_t packets) {
+    PacketSource::Run run;
+    run.traffic = &traffic;
+    run.frames = &frames_;
+    run.warm_up = warm_up;
+    run.measured = packets;
+    return run;
+  }
+
   Network& network_;
   const FrameWriter& frames_;
   std::vector<Traffic> traffic_;
 };
 
 struct Row {
+  Forwarding forwarding;
   Family family;
   std::string traffic;
   uint32_t flows;
@@ -79,14 +89,16 @@ double mpps(const Stretch& stretch) {
 }
 
 tl::expected<void, std::string> measure(Network& network, const ScaleOptions& options, Row& row) {
+  ConnectionLimits limits = limits_for(row.flows);
+  limits.translations = options.translations;
   auto director = Director::create(
       network,
-      {.connections = limits_for(row.flows), .servers = kServers, .hugepages = options.hugepages});
+      {.forwarding = row.forwarding, .connections = limits, .hugepages = options.hugepages});
   if (!director) {
     return tl::unexpected(director.error());
   }
-  const FrameWriter frames({row.family, row.traffic == "udp" ? IpProtocol::kUdp : IpProtocol::kTcp},
-                           kRouterMac, kWanMac);
+  const FrameWriter frames(
+      {row.family, row.traffic == "udp" ? IpProtocol::kUdp : IpProtocol::kTcp});
   Crowd crowd(network, frames, row.flows);
   const uint64_t packets = Runner::whole_blocks(static_cast<uint64_t>(
       options.milliseconds * 1e6 / crowd.alone(0, Runner::whole_blocks(kGuess)).ns_per_packet()));
@@ -112,7 +124,7 @@ tl::expected<void, std::string> measure(Network& network, const ScaleOptions& op
 
 void report_row(const Row& row, uint16_t workers, Report& report) {
   report.add(JsonObject()
-                 .add("mode", "dr")
+                 .add("mode", row.forwarding.name(row.family))
                  .add("family", static_cast<int>(row.family))
                  .add("direction", "in")
                  .add("traffic", row.traffic)
@@ -149,11 +161,14 @@ void measure_scale(Network& network, const ScaleOptions& options, Report& report
   for (const Family family : options.families) {
     for (const std::string& traffic : options.traffic) {
       for (const uint32_t flows : options.flows) {
-        Row row{family, traffic, flows, {}, {}, {}};
+        Forwarding forwarding = options.forwarding;
+        forwarding.servers = family;
+        Row row{forwarding, family, traffic, flows, {}, {}, {}};
         if (const auto done = measure(network, options, row); done) {
           report_row(row, network.workers(), report);
         } else {
-          report.fail(fmt::format("dr/{}/{}/{}", static_cast<int>(family), traffic, flows),
+          report.fail(fmt::format("{}/{}/{}/{}", forwarding.name(family), static_cast<int>(family),
+                                  traffic, flows),
                       done.error());
         }
       }

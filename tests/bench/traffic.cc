@@ -28,6 +28,11 @@ Traffic::Traffic(Pattern pattern, uint32_t flows, uint32_t first)
   }
 }
 
+Traffic::Traffic(const Step& step, uint32_t flows, uint32_t first)
+    : Traffic(Pattern::kStep, flows, first) {
+  step_ = step;
+}
+
 // A bijection of the numbers below `flows_`: one of the numbers below the next power of two, again
 // and again until the result is below (not on the path of what is measured).
 uint32_t Traffic::scrambled(uint32_t number) const {
@@ -50,6 +55,12 @@ Next Traffic::next_open() {
     number_ = number_ + kOpenBlock < flows_ ? number_ + kOpenBlock : 0;
   }
   return {first_ + scrambled(turn), flags};
+}
+
+Next Traffic::next_step() {
+  const uint32_t turn = step_.begin + position_;
+  position_ = position_ + 1 == step_.count ? 0 : position_ + 1;
+  return {first_ + scrambled(turn), step_.flags};
 }
 
 }  // namespace ballast::bench

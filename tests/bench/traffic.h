@@ -38,6 +38,16 @@ enum class Pattern : uint8_t {
   kMixed,
   // Ten packets: the ACK of a known flow, and nine SYNs of tuples never seen before.
   kFlood,
+  // One packet with the same flags of each of some flows, in the order of kOpen: a step of their
+  // handshakes, where the server's step comes between two of the client's.
+  kStep,
+};
+
+// Some flows of the order of kOpen: turns `begin` to `begin + count - 1`.
+struct Step {
+  uint32_t begin;
+  uint32_t count;
+  uint8_t flags;
 };
 
 class Traffic {
@@ -45,6 +55,8 @@ class Traffic {
   // Of the flows `first`, `first` + 1, ... (kMixed: 0, 1, ... to begin with). The new ones of
   // kFlood are those from kFirstOfFlood on.
   Traffic(Pattern pattern, uint32_t flows, uint32_t first = 0);
+  // kStep.
+  Traffic(const Step& step, uint32_t flows, uint32_t first = 0);
 
   static constexpr uint32_t kFirstOfFlood = uint32_t{1} << 31U;
 
@@ -60,9 +72,18 @@ class Traffic {
       return {first_ + order_.next(), kSyn};
     } else if constexpr (kPattern == Pattern::kMixed) {
       return next_mixed();
+    } else if constexpr (kPattern == Pattern::kStep) {
+      return next_step();
     } else {
       return next_flood();
     }
+  }
+
+  // kKnown: which turn next() will be of this round, if every one was announced by this.
+  uint32_t next_turn() {
+    const uint32_t turn = turn_;
+    turn_ = turn + 1 == flows_ ? 0 : turn + 1;
+    return turn;
   }
 
  private:
@@ -71,6 +92,7 @@ class Traffic {
   static constexpr uint32_t kFloodStep = 0x9e3779b1;  // odd: visits all numbers of 31 bits
 
   Next next_open();
+  Next next_step();
   [[nodiscard]] uint32_t scrambled(uint32_t number) const;
   Next next_mixed();
   Next next_flood();
@@ -81,6 +103,7 @@ class Traffic {
   FlowOrder order_;        // of flows; kMixed: of places
   uint32_t position_ = 0;  // within the cycle, or the two blocks
   uint32_t number_ = 0;    // kOpen: the first flow of the block; kFlood: the last new one
+  Step step_{};            // kStep; `position_` within it
 
   // kMixed. The place p = order_(t) has its turn as number t of every round: so the ACKs' order
   // goes over turns, and alongside over the places that belong to them, and a comparison tells

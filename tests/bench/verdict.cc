@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "dataplane/packet/drop_reason.h"
+#include "tests/bench/addresses.h"
 
 namespace ballast::bench {
 
@@ -53,10 +54,9 @@ tl::expected<void, std::string> all_was_forwarded(const Director::Books& before,
     return tl::unexpected(
         fmt::format("{} packets received, {} counted by servers", received, to_servers));
   }
-  const uint64_t servers = after.servers.size() / 2;  // of the family that was not used, none
-  if (flows >= servers && (used != servers || least < received / servers / 2)) {
+  if (flows >= kServers && (used != kServers || least < received / kServers / 2)) {
     return tl::unexpected(fmt::format("{} of {} servers were used, the least for {} of {} packets",
-                                      used, servers, least, received));
+                                      used, kServers, least, received));
   }
   return {};
 }

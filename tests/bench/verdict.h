@@ -10,9 +10,9 @@
 
 namespace ballast::bench {
 
-// Between the two, every packet received was sent to a server, nothing was dropped, and the packets
-// of at least as many flows as there are servers went to all of them, to none less than half its
-// share.
+// Between the two, every packet received was sent, to a server or from one, nothing was dropped,
+// and the packets of at least as many flows as there are servers went by all of them, by none less
+// than half its share.
 tl::expected<void, std::string> all_was_forwarded(const Director::Books& before,
                                                   const Director::Books& after, uint64_t flows);
 
