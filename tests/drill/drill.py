@@ -27,8 +27,10 @@ def _ballast(pair, kind, settings, scene, repeat, downloads):
     kind.prepare(scene)
     seconds = LEAD + 1 + kind.expected_seconds(scene.rounds)
     nodes = [node.name for node in pair.nodes]
+    # Most of FULLNAT's will not end: a client that only listens is not told that its connection is gone.
+    grace = 3 if settings.mode == "fullnat" else 20
     with (Watch(pair, nodes, settings.vips, settings.lan_addresses) as watch,
-          ClientLoad(pair, settings.vips, seconds, downloads) as load):
+          ClientLoad(pair, settings.vips, seconds, downloads, grace) as load):
         load.wait_steady()
         time.sleep(LEAD - 1)
         begin = time.monotonic()

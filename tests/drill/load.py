@@ -14,10 +14,10 @@ class ClientLoad:
     """`with ClientLoad(pair, vips, ...) as load: load.wait_steady(); ...; load.result`.
 
     `seconds` is how long it is expected to last: the downloads are made to take that long. None: no requests and no
-    downloads, only pings.
+    downloads, only pings. `grace`: for how long a download may be late before it counts as broken.
     """
 
-    def __init__(self, pair, vips, seconds, downloads=24):
+    def __init__(self, pair, vips, seconds, downloads=24, grace=20):
         self.pair, self.result = pair, None
         self.report = pair.dir / f"client-{secrets.token_hex(3)}.json"
         self.words = ["/usr/bin/python3", "-B", ROOT / "tests" / "drill" / "client.py", "--report", self.report]
@@ -26,7 +26,8 @@ class ClientLoad:
         if seconds is None:
             self.words += ["--probe-interval", 0, "--request-interval", 0, "--downloads", 0]
         else:
-            self.words += ["--downloads", downloads, "--download-seconds", seconds, "--content", pair.dir / "big"]
+            self.words += ["--downloads", downloads, "--download-seconds", seconds, "--content", pair.dir / "big",
+                           "--grace", grace]
 
     def __enter__(self):
         self.process = self.pair.spawn("client", self.report.stem, *self.words)

@@ -8,8 +8,8 @@
     rs1..3 ---+  .11 to .13 (answers)       (requests) .11 to .13 --+
 
 A load balancer reaches the servers on br-lan. In DR and TUN they answer the client by their second leg; in NAT through
-10.9.1.254 and fd00:91::254, in FULLNAT to 10.9.1.201, .202 and fd00:91::201, ::202, which move with the VIPs. The bridges
-are the switches: they learn, and nothing else. A cable is cut at the switch's end. The VIPs are 10.9.0.100 and
+10.9.1.254 and fd00:91::254, in FULLNAT to 10.9.1.201, .202 and fd00:91::201, ::202, which move with the VIPs. The
+bridges are the switches: they learn, and nothing else. A cable is cut at the switch's end. The VIPs are 10.9.0.100 and
 fd00:9::100, and the virtual router's link-local address.
 """
 

@@ -22,7 +22,7 @@ LIMITS = {
     "keepalived": {},
 }
 FOR_ALL = {"bad_adverts": 0}
-MOVE_TAKES = 0.1  # seconds between an advert of the new owner and the last frame of the old one, or the first of its own
+MOVE_TAKES = 0.1  # seconds around the first advert of the new owner
 FOR_HASHING = ("failed", "broken")
 NOT_IN_FULLNAT = ("failed", "broken")
 MOVES = ("unplanned", "planned", "preemption")  # of the addresses, once, from one owner to the next

@@ -260,11 +260,14 @@ class Lab:
         """A cable from a namespace to a bridge of the switch."""
         self.ip("sw", "link", "add", switch_end, "type", "veth", "peer", "name", interface, "netns", self.ns(name))
         self.ip("sw", "link", "set", switch_end, "master", bridge, "up")
-        # A veth leaves checksums unfinished and sends giants; nobody behind it would finish or cut them.
-        self.exec(name, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
+        self.finish_packets(name, interface)
         for address in addresses:
             self.ip(name, "addr", "add", address, "dev", interface, *(["nodad"] if ":" in address else []))
         self.ip(name, "link", "set", interface, "up")
+
+    def finish_packets(self, name, interface):
+        """A veth leaves checksums unfinished and sends giants; nobody behind it would finish or cut them."""
+        self.exec(name, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
 
     def add_vip_to_server(self, name, *vips):
         for vip in vips:

@@ -10,8 +10,8 @@
      far    10.9.7.1 behind `router`, rs4 10.9.2.14 behind `inner`: links of MTU 1400, whose ends announce an MSS for
             1500, as a host does that knows nothing of a link on the way
 
-Every mode has a VIP of each family for itself, and all share 10.9.0.100 and fd00:9::100, by ports. A server answers from
-a VIP by its leg on br-wan (DR, TUN), and from its own address through the gateway addresses (NAT). FULLNAT's local
+Every mode has a VIP of each family for itself, and all share 10.9.0.100 and fd00:9::100, by ports. A server answers
+from a VIP by its leg on br-wan (DR, TUN), and from its own address through the gateway addresses (NAT). FULLNAT's local
 addresses are on its network. Tunnels are taken off by XDP.
 """
 
@@ -21,8 +21,8 @@ import socket
 import pytest
 
 from lab import VIP4, VIP6, Lab, in_url, inside
-from mode_servers import (GATEWAYS, LOCALS, MODES, TUNNELS, TWO_WAY, answer_through_gateways, mode_keys, take_off_tunnels,
-                          toml_list)
+from mode_servers import (GATEWAYS, LOCALS, MODES, TUNNELS, TWO_WAY, answer_through_gateways, mode_keys,
+                          take_off_tunnels, toml_list)
 
 NODE = {"wan": ("10.9.0.10/24", "fd00:9::10/64"), "lan": ("10.9.1.10/24", "fd00:91::10/64")}
 CLIENTS = {"client": ("10.9.0.1", "fd00:9::1"), "far": ("10.9.7.1", "fd00:97::1")}
@@ -52,6 +52,11 @@ def shared_port(mode):
     return 8001 + MODES.index(mode)
 
 
+def some(*values, everyday):
+    """Values of a parameter, of which `everyday` are for everybody to wait for."""
+    return [pytest.param(value, marks=[pytest.mark.everyday] if value in everyday else []) for value in values]
+
+
 def matrix(*everyday, modes=MODES):
     """Tests of each mode with each family of VIPs. `everyday`: those of "nat-4" and so on that everybody waits for;
     "everyday" is all."""
@@ -73,7 +78,7 @@ class ModesLab(Lab):
     http_ports = (80, 81, 8080, *(shared_port(mode) for mode in MODES))
 
     def __init__(self, arms=2, **options):
-        """One arm: clients and servers are on one wire, and the load balancer has one port there, with all addresses."""
+        """One arm: clients and servers are on one wire, and the load balancer has one port there."""
         self.arms = arms
         self.lb_ports = {"wan": "eth1", "lan": "eth2"} if arms == 2 else {"wan": "eth1"}
         super().__init__(**options)
@@ -132,7 +137,7 @@ class ModesLab(Lab):
         self.ip(router, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", self.ns(host))
         ends = ((router, "eth1", [f"{network}254" for network in networks]), (host, "eth0", addresses))
         for name, interface, own in ends:
-            self.exec(name, "ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
+            self.finish_packets(name, interface)
             self.ip(name, "link", "set", interface, "mtu", SMALL_MTU)
             for address in own:
                 self.ip(name, "addr", "add", with_length(address), "dev", interface,

@@ -49,7 +49,9 @@ def forgetful(modes):
 
 def peer_of(mode, family):
     """Whom the server talks to."""
-    return [each for each in LOCALS if six(each) == (family == 6)] if mode == "fullnat" else [CLIENTS["far"][family == 6]]
+    if mode == "fullnat":
+        return [each for each in LOCALS if six(each) == (family == 6)]
+    return [CLIENTS["far"][family == 6]]
 
 
 @matrix("everyday")
@@ -162,7 +164,7 @@ def test_a_client_is_told_by_the_server_that_nobody_listens(modes, mode, family)
 
 
 def errors_heard(lab, family):
-    """ICMP errors that kernels of servers took as being about a socket of theirs: unreachable, minus what did not fit."""
+    """ICMP errors that kernels of servers took as being about a socket of theirs."""
     total = 0
     for name in lab.server_names:
         if family == 4:

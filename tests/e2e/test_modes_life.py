@@ -2,6 +2,7 @@
 that change, and what belongs to no connection."""
 
 import collections
+import ipaddress
 import socket
 import threading
 import time
@@ -10,18 +11,27 @@ import pytest
 
 from conftest import new_lab
 from lab import figure, in_url, inside, wait_until
-from modes_lab import CLIENTS, LOCALS, MODES, TUNNELS, TWO_WAY, ModesLab, six, vip, vips
+from mode_servers import toml_list
+from modes_lab import CLIENTS, LOCALS, MODES, TUNNELS, TWO_WAY, ModesLab, six, some, vip, vips
 from test_modes import ask
 from web import answers, big_file
-from wire import Capture
+from wire import Capture, ethernet, ipv4, parse, raw_socket, udp
 
 OTHER = ("10.9.0.120", "fd00:9::120")  # a VIP beside those of the modes
-KEEP_ALIVE = b"GET /who HTTP/1.1\r\nHost: ballast\r\n\r\n"
 
 
 @pytest.fixture
 def lab(request):
+    """For tests with a dataplane.toml of their own."""
     yield from new_lab(request, ModesLab)
+
+
+@pytest.fixture(scope="module")
+def running(request):
+    """One load balancer for the others; each begins with a reload."""
+    for made in new_lab(request, ModesLab):
+        made.start()
+        yield made
 
 
 def start(lab, *services, **options):
@@ -53,29 +63,30 @@ def who_serves(connection):
 
 @pytest.mark.everyday
 @pytest.mark.parametrize("family", [4, 6])
-def test_a_client_port_through_two_vips_reaches_two_servers_or_one_is_refused(lab, family):
+def test_a_client_port_through_two_vips_reaches_two_servers_or_one_is_refused(running, family):
     to = [vip("nat", family), OTHER[family == 6]]
 
     def services(servers):
-        return [lab.mode_service("nat", name, [f"tcp/{in_url(each)}:80"], servers=servers, networks=lab.network_of(family))
+        return [running.mode_service("nat", name, [f"tcp/{in_url(each)}:80"], servers=servers,
+                                     networks=running.network_of(family))
                 for name, each in zip(("one", "two"), to)]
 
-    start(lab, *services(["rs1", "rs2"]))
+    reload(running, *services(["rs1", "rs2"]))
     seen = collections.Counter()
     for port in range(40001, 40009):
-        with connect_from(lab, port, to[0]) as one, connect_from(lab, port, to[1]) as two:
+        with connect_from(running, port, to[0]) as one, connect_from(running, port, to[1]) as two:
             names = [who_serves(one), who_serves(two)]
             assert names[0] != names[1]
             seen.update(names)
     assert set(seen) == {"rs1", "rs2"}
-    reload(lab, *services(["rs1"]))
-    before = lab.drops().get("nat_collision", 0)
-    with connect_from(lab, 41000, to[0]) as one:
+    reload(running, *services(["rs1"]))
+    before = running.drops().get("nat_collision", 0)
+    with connect_from(running, 41000, to[0]) as one:
         assert who_serves(one) == "rs1"
         with pytest.raises((TimeoutError, ConnectionRefusedError)):
-            connect_from(lab, 41000, to[1])
+            connect_from(running, 41000, to[1])
         assert who_serves(one) == "rs1"  # it was not harmed
-    dropped = lab.drops().get("nat_collision", 0) - before
+    dropped = running.drops().get("nat_collision", 0) - before
     figure(test="nat_collision", family=family, avoided=8, dropped=dropped)
     assert dropped >= 1
 
@@ -88,34 +99,34 @@ def routed(lab, name, to):
 
 
 @pytest.mark.everyday
-def test_what_is_of_no_connection_is_routed_only_where_configured(lab):
+def test_what_is_of_no_connection_is_routed_only_where_configured(running):
     far = CLIENTS["far"]
-    start(lab, lab.mode_service("nat"))
+    reload(running, running.mode_service("nat"))
     # The node forwards for networks that are named; the kernel does it, if it is told to.
-    lab.sysctl("lb", net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
-    before = lab.drops()
-    assert [routed(lab, "rs1", to) for to in far] == [False, False]
-    for to, own in zip(far, lab.addresses_of("rs1")):
-        with lab.socket_of("rs1", to, socket.SOCK_DGRAM) as server:
+    running.sysctl("lb", net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
+    before = running.drops()
+    assert [routed(running, "rs1", to) for to in far] == [False, False]
+    for to, own in zip(far, running.addresses_of("rs1")):
+        with running.socket_of("rs1", to, socket.SOCK_DGRAM) as server:
             server.bind((own, 0))
             server.sendto(b"of no connection", (to, 9))
     time.sleep(0.2)
-    after = lab.drops()
+    after = running.drops()
     lost = {reason: after[reason] - before.get(reason, 0) for reason in after if after[reason] != before.get(reason, 0)}
     figure(test="routed_networks", configured="no", **lost)
     assert lost.get("reply_unmatched", 0) >= 2 and sum(lost.values()) >= 8
     networks = ", ".join(f'"{network}{length}"' for network, length in (("10.9.1.0", "/24"), ("fd00:91::", "/64")))
-    reload(lab, lab.mode_service("nat"), nat=[f"routed_networks = [{networks}]"])
-    assert [routed(lab, "rs1", to) for to in far] == [True, True]
-    assert answers(lab, vip("nat", 4), 6).total() == 6
+    reload(running, running.mode_service("nat"), nat=[f"routed_networks = [{networks}]"])
+    assert [routed(running, "rs1", to) for to in far] == [True, True]
+    assert answers(running, vip("nat", 4), 6).total() == 6
     # A transfer of its own, in the server's name: through the load balancer's kernel, both ways.
-    lab.start_nginx("far")
-    for to, own in zip(far, lab.addresses_of("rs1")):
-        got = lab.exec("rs1", "curl", "-sS", "--max-time", 5, "--interface", own, f"http://{in_url(to)}/who").stdout
+    running.start_nginx("far")
+    for to, own in zip(far, running.addresses_of("rs1")):
+        got = running.exec("rs1", "curl", "-sS", "--max-time", 5, "--interface", own, f"http://{in_url(to)}/who").stdout
         assert got.split()[0] == own
     figure(test="routed_networks", configured="yes", pings=6, lost=0)
-    reload(lab, lab.mode_service("nat"))
-    assert [routed(lab, "rs1", to) for to in far] == [False, False]
+    reload(running, running.mode_service("nat"))
+    assert [routed(running, "rs1", to) for to in far] == [False, False]
 
 
 # ---- FULLNAT
@@ -183,8 +194,7 @@ SHORT = 'timeouts = { fin_wait = "1s", time_wait = "1s", close = "1s" }'
 SMALL_TABLE = {"trusted": 400, "untrusted": 400}  # its local ports come again after a few hundred connections
 
 
-@pytest.mark.everyday
-@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("family", some(4, 6, everyday=[4]))
 def test_local_ports_come_again_and_no_connection_fails(lab, family):
     """Few ports and one server, which resets its connections: each port is free again after a second."""
     to, local = vip("fullnat", family), LOCALS[0 if family == 4 else 2]
@@ -235,24 +245,30 @@ def test_exhausted_local_ports_are_counted_and_recover(lab):
 
 # ---- UDP one by one
 
+def udp_rows(lab):
+    rows = lab.ctl_json("connection", "list", "--all").get("connections", [])
+    return [row for row in rows if row["protocol"] == "UDP"]
+
+
 @pytest.mark.everyday
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "fullnat"])
-def test_one_packet_gives_each_datagram_to_the_next_server(lab, mode):
-    start(lab, lab.udp_service(mode, more=["one_packet = true"]))
+def test_one_packet_gives_each_datagram_to_the_next_server(running, mode):
+    reload(running, running.udp_service(mode, more=["one_packet = true"]))
+    before = len(udp_rows(running))  # those that expire
     for to in vips(mode):
-        with lab.client_socket(to, socket.SOCK_DGRAM) as client:
+        with running.client_socket(to, socket.SOCK_DGRAM) as client:
             count = 24
             by_server = collections.Counter(ask(client, to, b"%d" % number) for number in range(count))
         figure(test="one_packet", mode=mode, vip=to, datagrams=count, failed=0, **by_server)
-        assert all(abs(by_server[name] - count / 3) <= 2 * lab.workers for name in lab.server_names)
-    assert not lab.ctl_json("connection", "list", "--all").get("connections", [])
+        assert all(abs(by_server[name] - count / 3) <= 2 * running.workers for name in running.server_names)
+    assert len(udp_rows(running)) <= before
 
 
 @pytest.mark.everyday
-def test_one_packet_is_refused_for_fullnat(lab):
-    start(lab, lab.udp_service("fullnat"))
-    lab.write_ballast_toml(lab.udp_service("fullnat", more=["one_packet = true"]))
-    refused = lab.ctl("reload", check=False)
+def test_one_packet_is_refused_for_fullnat(running):
+    reload(running, running.udp_service("fullnat"))
+    running.write_ballast_toml(running.udp_service("fullnat", more=["one_packet = true"]))
+    refused = running.ctl("reload", check=False)
     assert refused.returncode == 1 and "one_packet" in refused.stdout + refused.stderr
 
 
@@ -261,71 +277,73 @@ def test_one_packet_is_refused_for_fullnat(lab):
 @pytest.mark.everyday
 @pytest.mark.parametrize("mode", TWO_WAY)
 @pytest.mark.parametrize("what", ["keep", "reset", "reschedule"])
-def test_connections_of_a_server_that_is_disabled(lab, mode, what):
+def test_connections_of_a_server_that_is_disabled(running, mode, what):
     keys = {"more": [f'on_server_down = "{what}"']}
-    start(lab, lab.mode_service(mode, **keys), lab.udp_service(mode, **keys))
+    reload(running, running.mode_service(mode, **keys), running.udp_service(mode, **keys))
     for family in (4, 6):
         to = vip(mode, family)
-        tcp = lab.client_socket(to, socket.SOCK_STREAM)
+        tcp = running.client_socket(to, socket.SOCK_STREAM)
         tcp.connect((to, 80))
         server = who_serves(tcp)
-        udp = lab.client_socket(to, socket.SOCK_DGRAM)
-        while ask(udp, to, b"who") != server:
-            udp = lab.client_socket(to, socket.SOCK_DGRAM)
-        address = lab.addresses_of(server)[family == 6]
+        datagrams = running.client_socket(to, socket.SOCK_DGRAM)
+        while ask(datagrams, to, b"who") != server:
+            datagrams = running.client_socket(to, socket.SOCK_DGRAM)
+        address = running.addresses_of(server)[family == 6]
         for service, port in ((mode, 8080), (f"{mode}-udp", 5353)):
-            lab.ctl("server", "disable", service, f"{in_url(address)}:{port}")
+            running.ctl("server", "disable", service, f"{in_url(address)}:{port}")
+        # The answer of ballastctl does not wait for the dataplane.
+        wait_until(lambda: running.ctl_json("status")["dataplane"].get("inSync"), 5, "the dataplane to know")
         if what == "keep":
-            assert who_serves(tcp) == server and ask(udp, to, b"still") == server
+            assert who_serves(tcp) == server and ask(datagrams, to, b"still") == server
         else:
             with pytest.raises(ConnectionError):
                 for _ in range(3):  # what is on its way when the reset comes is not told of it
                     who_serves(tcp)
                     time.sleep(0.1)
         if what == "reschedule":
-            assert ask(udp, to, b"and now") in set(lab.server_names) - {server}
-        with lab.client_socket(to, socket.SOCK_STREAM) as new:
+            assert ask(datagrams, to, b"and now") in set(running.server_names) - {server}
+        with running.client_socket(to, socket.SOCK_STREAM) as new:
             new.connect((to, 80))
             assert who_serves(new) != server
         tcp.close()
-        udp.close()
+        datagrams.close()
         for service, port in ((mode, 8080), (f"{mode}-udp", 5353)):
-            lab.ctl("server", "enable", service, f"{in_url(address)}:{port}")
+            running.ctl("server", "enable", service, f"{in_url(address)}:{port}")
 
 
 # ---- modes that change
 
 @pytest.mark.everyday
-def test_a_service_changes_its_mode_and_old_connections_stay_in_theirs(lab):
+def test_a_service_changes_its_mode_and_old_connections_stay_in_theirs(running):
     """All connections begin in one mode and end in another one's time; each is what it was."""
     turns = ("nat", "fullnat", "ipip", "dr", "gue", "nat")
     listen = [f"tcp/{in_url(each)}:80" for each in vips("dr")]
 
     def service(mode):
-        return lab.mode_service(mode, "web", listen, **({"server_port": 80} if mode in TWO_WAY else {}))
+        return running.mode_service(mode, "web", listen, **({"server_port": 80} if mode in TWO_WAY else {}))
 
     # It has the local addresses as well, so that they stay when the other one needs them no more.
-    other = lab.mode_service("fullnat", "other")
-    big_file(lab, 4_000_000)
-    start(lab, service(turns[0]), other)
+    other = running.mode_service("fullnat", "other")
+    big_file(running, 4_000_000)
+    reload(running, service(turns[0]), other)
     downloads = []
     for number, mode in enumerate(turns):
         if number:
-            reload(lab, service(mode), other)
+            reload(running, service(mode), other)
         for to in vips("dr"):
-            seen = {line.split()[0] for line in answers(lab, to, 6, path="/who")}
+            seen = {line.split()[0] for line in answers(running, to, 6, path="/who")}
             expected = {each for each in LOCALS if six(each) == six(to)} if mode == "fullnat" else \
                 {CLIENTS["client"][six(to)]}
             assert seen <= expected, (mode, seen)
-            target = lab.dir / f"slow-{number}-{int(six(to))}"
-            downloads.append((mode, target, lab.spawn(
+            target = running.dir / f"slow-{number}-{int(six(to))}"
+            downloads.append((mode, target, running.spawn(
                 "client", target.name, "curl", "-sS", "--max-time", 40, "-r", "0-1499999", "-o", target,
                 f"http://{in_url(to)}/slow?rate=250000")))
         time.sleep(0.3)
     for _, _, process in downloads:
         wait_until(lambda: not process.running(), 40, process.name)  # noqa: B023
         process.ended_by_us = True
-    content = big_file(lab).read_bytes()[:1_500_000]
+    content = big_file(running).read_bytes()[:1_500_000]
     broken = [(mode, process.output()) for mode, target, process in downloads
               if not target.exists() or target.read_bytes() != content]
     figure(test="mode_changes", reloads=len(turns) - 1, downloads=len(downloads), broken=len(broken))
@@ -341,18 +359,18 @@ def mss_seen(capture, what):
 
 
 # MTU 1500 without the outer headers and without those of IP and TCP, by the families of the VIP and of the server.
-FITS = {mode: {vip_family: {1500 - outer - (40 if vip_family == 4 else 60) for outer in outers} for vip_family in (4, 6)}
+FITS = {mode: {family: {1500 - outer - (40 if family == 4 else 60) for outer in outers} for family in (4, 6)}
         for mode, outers in (("ipip", (20, 40)), ("gre", (24, 44)), ("gue", (32, 52)))}
 
 
-@pytest.mark.everyday
-@pytest.mark.parametrize("mode", MODES)
-def test_the_mss_of_syns_is_clamped(lab, mode):
+@pytest.mark.parametrize("mode", some(*MODES, everyday=["nat", "gue"]))
+def test_the_mss_of_syns_is_clamped(running, mode):
     largest = 1300
-    start(lab, lab.mode_service(mode, more=[f"mss = {largest}"]))
-    with Capture(lab, "sw", lab.lan, "ip or ip6") as inner, Capture(lab, "sw", "br-wan", "tcp or ip6") as outer:
+    reload(running, running.mode_service(mode, more=[f"mss = {largest}"]))
+    with (Capture(running, "sw", running.lan, "ip or ip6") as inner,
+          Capture(running, "sw", "br-wan", "tcp or ip6") as outer):
         for to in vips(mode):
-            assert answers(lab, to, 2).total() == 2
+            assert answers(running, to, 2).total() == 2
     to_server = mss_seen(inner, f"tcp.flags.ack == 0 && tcp.dstport == {8080 if mode in TWO_WAY else 80}")
     to_client = mss_seen(outer, "tcp.flags.ack == 1 && tcp.srcport == 80")
     figure(test="mss", mode=mode, configured=largest, to_server=",".join(map(str, to_server)),
@@ -361,13 +379,65 @@ def test_the_mss_of_syns_is_clamped(lab, mode):
     assert to_client == ({largest} if mode in TWO_WAY else {1460, 1440})  # what does not pass here stays
 
 
-@pytest.mark.everyday
-@pytest.mark.parametrize("mode", TUNNELS)
-def test_mss_auto_is_what_fits_into_the_tunnel(lab, mode):
-    start(lab, lab.mode_service(mode, more=['mss = "auto"']))
+@pytest.mark.parametrize("mode", some(*TUNNELS, everyday=["ipip"]))
+def test_mss_auto_is_what_fits_into_the_tunnel(running, mode):
+    reload(running, running.mode_service(mode, more=['mss = "auto"']))
     for family in (4, 6):
-        with Capture(lab, "sw", lab.lan, "ip or ip6") as capture:
-            assert answers(lab, vip(mode, family), 12).total() == 12
+        with Capture(running, "sw", running.lan, "ip or ip6") as capture:
+            assert answers(running, vip(mode, family), 12).total() == 12
         found = mss_seen(capture, "tcp.flags.ack == 0 && tcp.dstport == 80")
         figure(test="mss_auto", mode=mode, family=family, to_server=",".join(map(str, sorted(found))))
         assert found == FITS[mode][family]
+
+
+# ---- tunnels
+
+@pytest.mark.parametrize("mode", some(*TUNNELS, everyday=["gre", "gue"]))
+def test_outer_sources_spread_for_the_servers_queues(running, mode):
+    """IPIP and GRE by the configured range of addresses, GUE by its source port; each flow keeps to one."""
+    ranges = ("10.9.1.224/28", "fd00:91::e0/124")
+    reload(running, running.mode_service(mode, more=[f"tunnel_source = {toml_list(ranges)}"]))
+    with Capture(running, "sw", running.lan, "ip or ip6") as capture:
+        for to in vips(mode):
+            assert answers(running, to, 36).total() == 36
+    networks = [ipaddress.ip_network(each) for each in ranges]
+    flows = collections.defaultdict(set)
+    lan_mac = running.port_mac_of(running.lan_port)
+    for line in capture.as_text(f"tcp.dstport == 80 && eth.src == {lan_mac}", "ip.src", "ipv6.src", "tcp.srcport",
+                                "udp.srcport").splitlines()[1:]:
+        v4, v6, port, outer_port = line.split("\t")
+        sources = [ipaddress.ip_address(each) for each in (v4 + "," + v6).split(",") if each]
+        outer = [each for each in sources if any(each in network for network in networks)]
+        assert len(sources) == 2 and len(outer) == 1, line
+        flows[port].add((outer[0], outer_port))
+    assert len(flows) == 72 and all(len(ways) == 1 for ways in flows.values())
+    found = {way for ways in flows.values() for way in ways}
+    for version in (4, 6):
+        addresses = {address for address, _ in found if address.version == version}
+        ports = {port for address, port in found if address.version == version}
+        figure(test="outer_sources", mode=mode, outer=version, flows=36, addresses=len(addresses), ports=len(ports))
+        assert len(addresses) > 8 and (mode != "gue" or len(ports) > 30)
+
+
+@pytest.mark.parametrize("mode", some(*TUNNELS, everyday=["ipip"]))
+def test_what_may_be_cut_and_is_too_long_for_the_tunnel_is_cut_outside(running, mode):
+    """An IPv4 datagram without DF that fills 1500 bytes: two outer fragments, which put together are what came."""
+    own, to = CLIENTS["client"][0], vip(mode, 4)
+    reload(running, running.service_of(mode, "one", 53, running.addresses_of("rs1"), "udp"))
+    macs = running.port_mac(), running.mac("client", "eth0")
+    with Capture(running, "sw", running.lan, "ip or ip6") as capture, raw_socket(running.ns("client"), "eth0") as wire:
+        for number in range(6):  # to both of the server's addresses
+            payload = udp(own, to, 40000 + number, 53, bytes([65 + number]) * 1472)
+            wire.send(ethernet(*macs, 0x0800, ipv4(own, to, 17, payload, identification=number)))
+            time.sleep(0.05)
+    # The servers' kernels put the fragments together as well, and refuse what they find.
+    lan_mac = running.port_mac_of(running.lan_port)
+    lines = capture.as_text(f"udp.dstport == 53 && ip.dst == {to} && eth.src == {lan_mac}", "udp.length",
+                            "udp.checksum.status", options=("-o", "udp.check_checksum:TRUE")).splitlines()[1:]
+    frames = [frame for frame in map(parse, capture.frames()) if frame.source_mac == lan_mac]
+    longest = max(len(frame.packet) for frame in frames)
+    figure(test="outer_fragments", mode=mode, datagrams=6, whole=len(lines), longest_packet=longest)
+    # tshark puts fragments together, outer ones of both families; the inner checksum says that it is all there.
+    assert len(lines) == 6 and longest <= 1500
+    assert all([field.split(",")[-1] for field in line.split("\t")] == ["1480", "1"] for line in lines), lines
+    assert len(frames) >= 12

@@ -10,9 +10,10 @@ BIG = 100 * 1000 * 1000
 
 
 def answers(lab, vip, count, port=80, client="client", path="/name"):
-    """Answer -> how often, of `count` requests. One curl, but a connection for each: it is those that are shared out."""
+    """Answer -> how often. One curl, but a connection for each request: it is connections that are shared out."""
     urls = [f"http://{in_url(vip)}:{port}{path}"] * count
-    out = lab.exec(client, "curl", "-sS", "--fail-early", "--max-time", 10, "-H", "Connection: close", *urls, timeout=60).stdout
+    out = lab.exec(client, "curl", "-sS", "--fail-early", "--max-time", 10, "-H", "Connection: close",
+                   *urls, timeout=60).stdout
     return collections.Counter(out.split("\n")[:-1])
 
 
