@@ -25,7 +25,8 @@ struct alignas(64) Connection {
   uint16_t wheel_slot = 0;
   ConnectionState state = ConnectionState::kNone;
   bool trusted : 1 = false;
-  bool translated : 1 = false;  // has a TranslationRecord, and is known by its server's replies
+  bool client_unseen : 1 = false;  // in the second of last_seen only its server was seen
+  bool translated : 1 = false;     // has a TranslationRecord, and is known by its server's replies
 };
 static_assert(sizeof(Connection) == 64);
 

@@ -34,7 +34,8 @@ enum ServerSeen : uint8_t {
   kServerAcknowledged = 0x02,  // the client has acknowledged the server's sequence
   kServerFin = 0x04,
   kServerRst = 0x08,
-  kHopIsMac = 0x10,  // client_hop is one
+  kHopIsMac = 0x10,   // client_hop is one
+  kHopIsNear = 0x20,  // the client is on the port's own network: its frames may say the MAC
 };
 
 struct alignas(32) TranslationRecord {

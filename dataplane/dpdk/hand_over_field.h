@@ -19,6 +19,7 @@ namespace ballast {
 struct HandOverNote {
   Big16 datagram_source_port;  // of a fragment's datagram, once they are known
   Big16 datagram_destination_port;
+  IpProtocol datagram_protocol{};
   HandOver kind = HandOver::kNone;
 
   friend bool operator==(const HandOverNote&, const HandOverNote&) = default;

@@ -83,6 +83,7 @@ void take_note(const HandOverNote& note, Packet& packet) {
   packet.handed_over = note.kind;
   packet.datagram_source_port = note.datagram_source_port;
   packet.datagram_destination_port = note.datagram_destination_port;
+  packet.datagram_protocol = note.datagram_protocol;
 }
 
 // The pipeline put headers in front of the frame. Doing it twice does no harm.
@@ -473,6 +474,7 @@ void Worker::hand_over(const Packet& packet) {
   frame->port = index(packet.in_port);
   hand_over_field_.of(frame) = {.datagram_source_port = packet.datagram_source_port,
                                 .datagram_destination_port = packet.datagram_destination_port,
+                                .datagram_protocol = packet.datagram_protocol,
                                 .kind = packet.hand_over_for};
   if (rte_ring_enqueue(inboxes_[index(packet.owner)], frame) != 0) {
     discard(frame, DropReason::kHandOverFull);

@@ -31,6 +31,7 @@ void Pipeline::answer(Packet& packet, const FrameBuffer& frame) {
   packet.size = frame.length;
   packet.frame_size = frame.length;
   packet.replaced = true;
+  packet.fragment_mtu = 0;  // of the packet that is answered
   packet.verdict = Verdict::kTransmit;
   packet.out_port = packet.in_port;
   around_.counters.answers.add(1);
@@ -57,7 +58,18 @@ MacAddress Pipeline::source_of_refusal(const Slot& slot, PortIndex port) const {
 // the node has an address there.
 IpAddress Pipeline::source_of_error(const Packet& packet, const Slot& slot) const {
   const IpAddress& own = snapshot_->ports[index(packet.in_port)].address(slot.parsed.family);
-  return own == IpAddress{} && slot.local != nullptr ? slot.local->address : own;
+  if (own != IpAddress{}) {
+    return own;
+  }
+  if (slot.local != nullptr) {
+    return slot.local->address;
+  }
+  for (const LocalAddress& gateway : snapshot_->addresses->gateways()) {
+    if (gateway.address.family() == slot.parsed.family && forwards(gateway)) {
+      return gateway.address;
+    }
+  }
+  return {};
 }
 
 void Pipeline::answer_with_error(Packet& packet, const Slot& slot, IcmpErrorKind kind,

@@ -131,7 +131,8 @@ void Pipeline::classify_ip(Packet& packet, Slot& slot) {
     if (!forwards(*local)) {
       return drop(packet, DropReason::kVipNotOwned);
     }
-    if (!reaches(packet, *local)) {
+    // Servers also send what is for one of these to their gateway.
+    if (!reaches(packet, *local) && !reaches_gateway(packet)) {
       return drop(packet, DropReason::kNotForUs);
     }
     slot.local = local;
@@ -280,8 +281,8 @@ bool Pipeline::goes_by_client(const Slot& slot) const {
   if (slot.from != Side::kClient || !slot.local->steers_by_client) {
     return false;
   }
-  const VirtualService* service = service_of(slot.flow());
-  return service != nullptr && service->mode == ForwardingMode::kNat;
+  const FlowKey& flow = slot.flow();
+  return snapshot_->steered_by_client->find({flow.vip, flow.vip_port, flow.protocol}) != nullptr;
 }
 
 void Pipeline::hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, HandOver what_for) {
@@ -293,6 +294,7 @@ void Pipeline::hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, Ha
   }
   packet.datagram_source_port = slot.parsed.source_port;
   packet.datagram_destination_port = slot.parsed.destination_port;
+  packet.datagram_protocol = slot.parsed.protocol;
   around_.counters.handed_over.add(1);
 }
 

@@ -14,10 +14,9 @@ void Pipeline::forward(Packet& packet, Slot& slot) {
   Connection* connection = connections_.find(slot.flow(), slot.probe);
   ServerIndex server = kNoServer;
   if (connection != nullptr && goes_on_as_it_is(*connection, slot.parsed)) [[likely]] {
-    if (connection->last_seen != now_) {
-      note_client_mac(packet, *connection);
+    if (connection->last_seen != now_ || connection->client_unseen) {
+      note_seen_by_client(packet, *connection);
     }
-    connection->last_seen = now_;
     server = connection->server;
   } else {
     server = change(packet, slot, connection);
@@ -70,8 +69,7 @@ ServerIndex Pipeline::change(Packet& packet, Slot& slot, Connection*& connection
       return leave_server(packet, slot, connection, action);
     }
   }
-  connection->last_seen = now_;
-  note_client_mac(packet, *connection);
+  note_seen_by_client(packet, *connection);
   if (is_segment(parsed)) {
     track_client(packet, parsed, *connection);
   } else if (!connection->trusted && parsed.kind == PacketKind::kTransport) {

@@ -20,6 +20,7 @@ void Pipeline::enter_fragment(Packet& packet, Slot& slot) {
   if (packet.datagram_source_port != Big16{}) {
     slot.parsed.source_port = packet.datagram_source_port;
     slot.parsed.destination_port = packet.datagram_destination_port;
+    slot.parsed.protocol = packet.datagram_protocol;
     return enter_transport(packet, slot);
   }
   if (packet.handed_over == HandOver::kNone) {
@@ -67,6 +68,7 @@ void Pipeline::release_fragments(const std::function<void(Packet&)>& release) {
     ready[count] = guest;
     ready[count].datagram_source_port = flow.source_port;
     ready[count].datagram_destination_port = flow.destination_port;
+    ready[count].datagram_protocol = flow.protocol;
     if (++count == ready.size()) {
       go_on();
     }

@@ -48,8 +48,11 @@ ServerIndex Pipeline::open(Packet& packet, Slot& slot, Connection*& connection) 
     return kNoServer;
   }
   const ServerIndex server = choose_server(packet, slot, *service);
-  if (server == kNoServer || (parsed.tcp_flags & kRst) != 0 ||
-      is_scheduled_by_itself(parsed, *service)) {
+  if (server == kNoServer || (parsed.tcp_flags & kRst) != 0) {
+    return server;
+  }
+  if (is_scheduled_by_itself(parsed, *service)) {
+    count_by_itself(packet, parsed, server);
     return server;
   }
   connection = remember(packet, slot, *service, server);
@@ -164,6 +167,16 @@ void Pipeline::enter(const Packet& packet, const ParsedPacket& parsed, Connectio
     connection.next_sequence = first_sequence(packet, parsed);
   }
   count_opened(connection);
+}
+
+// A connection of one datagram, over at once.
+void Pipeline::count_by_itself(const Packet& packet, const ParsedPacket& parsed,
+                               ServerIndex server) {
+  ServerCounters& counters = around_.servers[server];
+  counters.connections.add(1);
+  counters.ended.add(1);
+  client_macs_.note(parsed.source, packet.view().header_at<EthernetHeader>(0)->source,
+                    packet.in_port);
 }
 
 void Pipeline::count_opened(Connection& connection) {

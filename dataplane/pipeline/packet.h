@@ -54,10 +54,11 @@ struct Packet {
   // into IP fragments of at most this many bytes (RFC 791 section 3.2, RFC 8200 section 4.5).
   uint16_t fragment_mtu = 0;
 
-  // The ports of a later fragment's datagram, once they are known; they travel along to the worker
-  // that owns the flow.
+  // Of a fragment's datagram, once they are known (then the ports are not 0); they travel along to
+  // the worker that owns the flow.
   Big16 datagram_source_port;
   Big16 datagram_destination_port;
+  IpProtocol datagram_protocol{};
 
   [[nodiscard]] PacketView view() const { return {data, size, frame_size}; }
 };

@@ -45,6 +45,7 @@
 #include "dataplane/connection/local_ports.h"
 #include "dataplane/neighbor/neighbor_table.h"
 #include "dataplane/packet/parser.h"
+#include "dataplane/pipeline/client_macs.h"
 #include "dataplane/pipeline/counters.h"
 #include "dataplane/pipeline/neighbor_requests.h"
 #include "dataplane/pipeline/packet.h"
@@ -237,6 +238,7 @@ class Pipeline {
   void enter(const Packet& packet, const ParsedPacket& parsed, Connection& connection,
              ServerIndex server);
   void count_opened(Connection& connection);
+  void count_by_itself(const Packet& packet, const ParsedPacket& parsed, ServerIndex server);
   bool translate_connection(const Packet& packet, Connection& connection,
                             const LocalEndpoint& local);
   [[nodiscard]] bool is_reached_otherwise(const FlowKey& flow, ServerIndex server);
@@ -266,8 +268,9 @@ class Pipeline {
                       TranslationRecord& record);
   RewriteResult rewrite_to_client(Packet& packet, Slot& slot, const FlowKey& flow,
                                   ServerIndex server, TranslationRecord& record);
-  void note_frame_source(const Packet& packet, TranslationRecord& record) const;
-  void note_client_mac(const Packet& packet, const Connection& connection);
+  static void note_frame_source(const Packet& packet, TranslationRecord& record);
+  void note_seen_by_client(const Packet& packet, Connection& connection);
+  void note_seen_by_reply(Connection& connection) const;
   [[nodiscard]] ReturnKeys return_keys() const;
   bool find_way(Packet& packet, const FlowKey& flow, TranslationRecord& record);
   void pass_to_kernel_router(Packet& packet, const Slot& slot, DropReason otherwise);
@@ -336,6 +339,7 @@ class Pipeline {
   size_t flow_count_ = 0;
   Gates gates_{};
   Gates reply_gates_{};
+  ClientMacs client_macs_;       // of those without connections
   uint16_t identification_ = 0;  // of the last outer IPv4 header
 };
 

@@ -14,9 +14,16 @@ namespace {
 constexpr size_t kMaxListeners = 64;
 
 // In place of a MAC, for a client behind a gateway.
-void note_neighbor(TranslationRecord& record, NeighborIndex neighbor) {
+void note_neighbor(TranslationRecord& record, NeighborIndex neighbor, bool is_near) {
   std::memcpy(record.client_hop.data(), &neighbor, sizeof(neighbor));
-  record.server_seen = static_cast<uint8_t>(record.server_seen & ~kHopIsMac);
+  record.server_seen = static_cast<uint8_t>((record.server_seen & ~(kHopIsMac | kHopIsNear)) |
+                                            (is_near ? kHopIsNear : 0));
+}
+
+void note_mac(TranslationRecord& record, const MacAddress& mac, PortIndex port) {
+  record.client_hop = mac.bytes();
+  record.client_port = static_cast<uint8_t>(index(port));
+  record.server_seen = static_cast<uint8_t>(record.server_seen | kHopIsMac | kHopIsNear);
 }
 
 NeighborIndex neighbor_of(const TranslationRecord& record) {
@@ -46,11 +53,19 @@ void Pipeline::forward_reply(Packet& packet, Slot& slot) {
   }
   TranslationRecord& record = translations_->of(*connection);
   if (goes_on_as_it_is(*connection, slot.parsed)) [[likely]] {
-    connection->last_seen = now_;
+    note_seen_by_reply(*connection);
   } else if (!change_by_reply(packet, slot, *connection, record)) {
     return;
   }
   send_to_client(packet, slot, connection->key, connection->server, record);
+}
+
+// The client's next packet is still the first of its own in this second.
+void Pipeline::note_seen_by_reply(Connection& connection) const {
+  if (connection.last_seen != now_) {
+    connection.last_seen = now_;
+    connection.client_unseen = true;
+  }
 }
 
 // False with the packet dropped.
@@ -70,7 +85,7 @@ bool Pipeline::change_by_reply(Packet& packet, const Slot& slot, Connection& con
     drop(packet, DropReason::kServerGone);  // the client's next packet ends it as it should
     return false;
   }
-  connection.last_seen = now_;
+  note_seen_by_reply(connection);
   if (is_segment(parsed)) {
     track_server(packet, parsed, connection, record);
   }
@@ -92,7 +107,8 @@ void Pipeline::track_server(const Packet& packet, const ParsedPacket& parsed,
 void Pipeline::reply_of_unknown_flow(Packet& packet, Slot& slot) {
   const ParsedPacket& parsed = slot.parsed;
   if (parsed.kind == PacketKind::kIcmpError) {
-    return drop(packet, DropReason::kIcmpUnmatched);
+    return slot.local != nullptr ? drop(packet, DropReason::kIcmpUnmatched)
+                                 : pass_to_kernel_router(packet, slot, DropReason::kIcmpUnmatched);
   }
   if (slot.local != nullptr) {  // FULLNAT: as a host does that knows no such connection
     return refuse(
@@ -102,6 +118,10 @@ void Pipeline::reply_of_unknown_flow(Packet& packet, Slot& slot) {
   const std::optional<FlowOfReply> found = flow_of_reply(slot);
   if (!found) {
     return pass_to_kernel_router(packet, slot, DropReason::kReplyUnmatched);
+  }
+  // Where the client's flow leads to another server now, this one has no part in it any more.
+  if (connections_.find(found->flow) != nullptr) {
+    return drop(packet, DropReason::kReplyUnmatched);
   }
   TranslationRecord without_entry;
   Connection* connection = rebuild(packet, slot, *found);
@@ -164,8 +184,7 @@ bool Pipeline::leads_to(const VirtualService& service, const Listener& listener,
 Connection* Pipeline::rebuild(const Packet& packet, const Slot& slot, const FlowOfReply& found) {
   const ParsedPacket& parsed = slot.parsed;
   const VirtualService& service = *snapshot_->servers[index(found.server)].service;
-  if ((parsed.tcp_flags & kRst) != 0 || is_scheduled_by_itself(parsed, service) ||
-      connections_.find(found.flow) != nullptr) {
+  if ((parsed.tcp_flags & kRst) != 0 || is_scheduled_by_itself(parsed, service)) {
     return nullptr;
   }
   Connection* connection = connections_.insert(found.flow, now_);
@@ -178,7 +197,9 @@ Connection* Pipeline::rebuild(const Packet& packet, const Slot& slot, const Flow
   connection->state = ConnectionState::kUdp;
   if (parsed.protocol == IpProtocol::kTcp) {
     connection->state =
-        next_tcp_state(ConnectionState::kNone, parsed.tcp_flags, TcpDirection::kFromServer);
+        (parsed.tcp_flags & kSyn) != 0
+            ? ConnectionState::kSynReceived  // it answers a SYN that another node has seen
+            : next_tcp_state(ConnectionState::kNone, parsed.tcp_flags, TcpDirection::kFromServer);
     // What the server acknowledges is where the client goes on.
     connection->next_sequence = tcp_of(packet, parsed).acknowledgment.to_host();
   }
@@ -209,19 +230,19 @@ void Pipeline::pass_to_kernel_router(Packet& packet, const Slot& slot, DropReaso
 // ---------------------------------------------------------------- the way to the client
 
 // Where the client's frames come from: the way back, for a client on the port's own network.
-void Pipeline::note_frame_source(const Packet& packet, TranslationRecord& record) const {
-  record.client_hop = packet.view().header_at<EthernetHeader>(0)->source.bytes();
-  record.client_port = static_cast<uint8_t>(index(packet.in_port));
-  record.server_seen = static_cast<uint8_t>(record.server_seen | kHopIsMac);
+void Pipeline::note_frame_source(const Packet& packet, TranslationRecord& record) {
+  note_mac(record, packet.view().header_at<EthernetHeader>(0)->source, packet.in_port);
 }
 
-// Where it has changed: not for every packet.
-void Pipeline::note_client_mac(const Packet& packet, const Connection& connection) {
+// Not for every packet: the client's first of each second.
+void Pipeline::note_seen_by_client(const Packet& packet, Connection& connection) {
+  connection.last_seen = now_;
   if (!connection.translated) {
     return;
   }
+  connection.client_unseen = false;
   TranslationRecord& record = translations_->of(connection);
-  if (is_mac(record) && record.client_port == index(packet.in_port)) {
+  if ((record.server_seen & kHopIsNear) != 0 && record.client_port == index(packet.in_port)) {
     note_frame_source(packet, record);
   }
 }
@@ -235,6 +256,11 @@ bool Pipeline::find_way(Packet& packet, const FlowKey& flow, TranslationRecord& 
     return false;
   }
   const auto port = static_cast<uint8_t>(index(hop->port));
+  if (!hop->gateway && !(is_mac(record) && record.client_port == port)) {
+    if (const MacAddress* mac = client_macs_.find(flow.client, hop->port)) {
+      note_mac(record, *mac, hop->port);
+    }
+  }
   const bool by_mac = !hop->gateway && is_mac(record) && record.client_port == port;
   if (!by_mac) {
     const IpAddress next_hop = hop->gateway.value_or(flow.client);
@@ -244,7 +270,7 @@ bool Pipeline::find_way(Packet& packet, const FlowKey& flow, TranslationRecord& 
       drop(packet, DropReason::kNeighborTimeout);
       return false;
     }
-    note_neighbor(record, neighbor);
+    note_neighbor(record, neighbor, !hop->gateway);
     record.client_port = port;
   }
   record.hop_generation = snapshot_->hop_generation;
@@ -277,7 +303,7 @@ RewriteResult Pipeline::rewrite_to_client(Packet& packet, Slot& slot, const Flow
   const ParsedPacket& parsed = slot.parsed;
   const Endpoint vip{flow.vip, flow.vip_port};
   const Endpoint client{flow.client, flow.client_port};
-  const bool full = slot.local != nullptr;
+  const bool full = record.local.lane != kNoLane;
   if (parsed.kind == PacketKind::kIcmpError) {
     Translation along{.source = vip, .destination = std::nullopt};
     if (full) {

@@ -43,6 +43,9 @@ struct ForwardingSnapshot {
   uint64_t generation = 0;  // of the transaction that made it; 0: nothing configured yet
   std::shared_ptr<const AddressTable> addresses;  // VIPs and the node's own addresses
   std::shared_ptr<const ServiceTable> listeners;  // (protocol, VIP, port) -> service
+  // Those listeners whose flows a worker owns by the client alone (NAT); also of services that are
+  // gone, while their connections may be there.
+  std::shared_ptr<const ServiceTable> steered_by_client = std::make_shared<const ServiceTable>();
   std::vector<std::shared_ptr<const VirtualService>> services;
   std::vector<RealServer> servers;  // by ServerIndex
   // What RealServer::tunnel points to: by ServerIndex, null but for TUN, and as long as that takes.

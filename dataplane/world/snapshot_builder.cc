@@ -175,6 +175,9 @@ void SnapshotBuilder::apply(const DesiredState& after, const ChangeSet& changes,
   if (plan.listeners_changed) {
     refresh_listeners(after);
   }
+  if (plan.listeners_changed || plan.modes_changed) {
+    refresh_steering(after);
+  }
   apply_neighbors(after, changes);
   if (identity_changed || !plan.next_hops.empty() || !plan.gateways.empty()) {
     refresh_neighbors(after);

@@ -108,6 +108,7 @@ class SnapshotBuilder {
   void refresh_neighbor(const DesiredState& state, NeighborIndex neighbor);
   void refresh_addresses(const DesiredState& state);
   void refresh_listeners(const DesiredState& state);
+  void refresh_steering(const DesiredState& state);
   void refresh_own_macs(const DesiredState& state);
   void refresh_reply_sources();
   void mark_services(std::map<IpAddress, LocalAddress*>& vips) const;
@@ -125,6 +126,7 @@ class SnapshotBuilder {
   std::vector<std::shared_ptr<const ServerTunnel>> tunnels_;  // by ServerIndex, as far as needed
   std::shared_ptr<const AddressTable> addresses_ = std::make_shared<const AddressTable>();
   std::shared_ptr<const ServiceTable> listeners_ = std::make_shared<const ServiceTable>();
+  std::shared_ptr<const ServiceTable> steered_by_client_ = std::make_shared<const ServiceTable>();
   std::shared_ptr<const ReplySources> reply_sources_ = std::make_shared<const ReplySources>();
   bool reply_sources_changed_ = false;  // since reply_sources_ was made
   std::vector<MacAddress> own_macs_;    // sorted

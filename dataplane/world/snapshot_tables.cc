@@ -103,7 +103,6 @@ void SnapshotBuilder::mark_services(std::map<IpAddress, LocalAddress*>& vips) co
   }
   for (uint32_t slot = 0; slot < slots_.objects().size(); ++slot) {
     const VirtualService& service = slots_.object(ServiceSlot{slot});
-    const bool is_live = !slots_.retired().contains(ServiceSlot{slot});
     const bool needs_translation =
         translates(service.mode) || left_over.contains(ServiceSlot{slot});
     if (!needs_translation) {
@@ -112,7 +111,8 @@ void SnapshotBuilder::mark_services(std::map<IpAddress, LocalAddress*>& vips) co
     for (const Listener& listener : service.listeners) {
       if (const auto vip = vips.find(listener.vip); vip != vips.end()) {
         vip->second->translates = true;
-        vip->second->steers_by_client |= is_live && service.mode == ForwardingMode::kNat;
+        // A removed one counts, too: its connections stay with the workers that they are with.
+        vip->second->steers_by_client |= service.mode == ForwardingMode::kNat;
       }
     }
   }
@@ -137,6 +137,30 @@ void SnapshotBuilder::refresh_listeners(const DesiredState& state) {
     entries.push_back({listener, static_cast<uint32_t>(*slots_.find(name))});
   }
   listeners_ = std::make_shared<const ServiceTable>(entries);
+}
+
+// A service that is gone counts as long as connections may be left and nobody else listens there:
+// they stay with the workers that they are with.
+void SnapshotBuilder::refresh_steering(const DesiredState& state) {
+  std::map<Listener, uint32_t, ListenerOrder> by_client;
+  for (uint32_t slot = 0; slot < slots_.objects().size(); ++slot) {
+    const VirtualService& service = slots_.object(ServiceSlot{slot});
+    if (service.mode != ForwardingMode::kNat) {
+      continue;
+    }
+    const bool is_gone = slots_.retired().contains(ServiceSlot{slot});
+    for (const Listener& listener : service.listeners) {
+      if (!is_gone || !state.listeners().contains(listener)) {
+        by_client.emplace(listener, slot);
+      }
+    }
+  }
+  std::vector<ServiceTable::Entry> entries;
+  entries.reserve(by_client.size());
+  for (const auto& [listener, slot] : by_client) {
+    entries.push_back({listener, slot});
+  }
+  steered_by_client_ = std::make_shared<const ServiceTable>(entries);
 }
 
 void SnapshotBuilder::refresh_own_macs(const DesiredState& state) {
@@ -210,6 +234,7 @@ std::shared_ptr<const ForwardingSnapshot> SnapshotBuilder::build(
   snapshot->generation = state.generation();
   snapshot->addresses = addresses_;
   snapshot->listeners = listeners_;
+  snapshot->steered_by_client = steered_by_client_;
   snapshot->services = slots_.objects();
   snapshot->servers = servers_;
   snapshot->tunnels = tunnels_;
