@@ -103,8 +103,9 @@ void SnapshotBuilder::mark_services(std::map<IpAddress, LocalAddress*>& vips) co
   }
   for (uint32_t slot = 0; slot < slots_.objects().size(); ++slot) {
     const VirtualService& service = slots_.object(ServiceSlot{slot});
-    const bool needs_translation =
-        translates(service.mode) || left_over.contains(ServiceSlot{slot});
+    const bool has_left_over = left_over.contains(ServiceSlot{slot});
+    const bool is_used = !slots_.retired().contains(ServiceSlot{slot}) || has_left_over;
+    const bool needs_translation = translates(service.mode) || has_left_over;
     if (!needs_translation) {
       continue;
     }
@@ -112,7 +113,7 @@ void SnapshotBuilder::mark_services(std::map<IpAddress, LocalAddress*>& vips) co
       if (const auto vip = vips.find(listener.vip); vip != vips.end()) {
         vip->second->translates = true;
         // A removed one counts, too: its connections stay with the workers that they are with.
-        vip->second->steers_by_client |= service.mode == ForwardingMode::kNat;
+        vip->second->steers_by_client |= is_used && service.mode == ForwardingMode::kNat;
       }
     }
   }

@@ -287,7 +287,7 @@ std::string print(const World& world, const NeighborTable& neighbors) {
   for (const LocalAddress& local : snapshot.addresses->all()) {
     out << "local " << local.address.to_string() << " " << static_cast<int>(local.role) << " "
         << int{index(local.lease)} << " " << local.answer_ping << " " << index(local.port) << " "
-        << local.virtual_mac.to_string() << " " << local.steers_by_client << "\n";
+        << local.virtual_mac.to_string() << "\n";
   }
   print_services(out, snapshot);
   print_servers(out, world, neighbors);
