@@ -64,7 +64,8 @@ TEST_P(HandOver, BringsFirstFragmentsToTheirFlowThoughTheNicHashedNoPorts) {
   for (uint16_t port = 1; port <= 50; ++port) {
     const auto query = from_client().udp(port, 53).payload(Bytes(64, 'x'));
     const uint16_t owner = owner_of(PacketBuilder(query).build(), 0);
-    EXPECT_EQ(owner_of(PacketBuilder(query).fragment(0, 48, true).build(), 1, true), owner);
+    const Frame first = PacketBuilder(query).fragment(0, 48, true).identification(port).build();
+    EXPECT_EQ(network.send_to_owner(first, {.worker = 1, .rss = true}).worker, owner);
   }
 }
 
@@ -110,8 +111,9 @@ TEST_P(HandOver, KeepsOneConnectionPerFlowOnTheOwner) {
 
 TEST_P(HandOver, HappensOnceOnly) {
   for (uint16_t worker = 0; worker < kWorkers; ++worker) {
-    const Outcome outcome = network.send(from_client().tcp(40000, 80, kSyn).build(),
-                                         {.worker = worker, .handed_over = ballast::HandOver::kFlow});
+    const Outcome outcome =
+        network.send(from_client().tcp(40000, 80, kSyn).build(),
+                     {.worker = worker, .handed_over = ballast::HandOver::kFlow});
     EXPECT_EQ(outcome.verdict, Verdict::kTransmit);
   }
 }

@@ -123,11 +123,13 @@ TEST_P(Refusal, OfAProtocolThatIsNotForwardedIsSilent) {
   EXPECT_EQ(outcome.reason, DropReason::kProtocolUnsupported);
 }
 
-TEST_P(Refusal, OfALaterFragmentIsSilent) {
-  const Outcome outcome =
-      network.send(from_client().udp(5353, 53).payload(Bytes(64)).fragment(16, 16, true));
-  EXPECT_EQ(outcome.verdict, Verdict::kDrop);
-  EXPECT_EQ(outcome.reason, DropReason::kFragmentLater);
+TEST_P(Refusal, OfALaterFragmentWithoutAFirstIsLateAndSilent) {
+  const auto fragment = from_client().udp(5353, 53).payload(Bytes(64)).fragment(16, 16, true);
+  EXPECT_EQ(network.send(fragment).verdict, Verdict::kHold);
+  const std::vector<Outcome> gone = network.pass(kSecond);
+  ASSERT_EQ(gone.size(), 1U);
+  EXPECT_EQ(gone[0].verdict, Verdict::kDrop);
+  EXPECT_EQ(gone[0].reason, DropReason::kFragmentTimeout);
 }
 
 }  // namespace

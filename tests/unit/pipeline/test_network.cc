@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -10,7 +11,7 @@
 namespace ballast::testing {
 namespace {
 
-constexpr uint32_t kMostServers = 64;
+constexpr uint32_t kMostServers = 256;
 constexpr size_t kTailroom = 1700;
 
 MacAddress mac_of_server(int number) {
@@ -25,10 +26,32 @@ IpAddress address_of_server(const Family4or6& family, int number) {
 
 const std::vector<Family4or6>& both_families() {
   static const std::vector<Family4or6> kFamilies{
-      {"ipv4", "198.51.100.7", "192.0.2.10", "192.0.2.20", "203.0.113.1", "203.0.113.2",
-       "10.0.0.1"},
-      {"ipv6", "2001:db8:1::7", "2001:db8::10", "2001:db8::20", "2001:db8:f::1", "2001:db8:f::2",
-       "2001:db8:a::1"}};
+      {"ipv4",
+       "198.51.100.7",
+       "192.0.2.10",
+       "192.0.2.20",
+       "203.0.113.1",
+       "203.0.113.2",
+       "10.0.0.1",
+       "198.51.100.1",
+       "10.0.0.2",
+       "10.0.0.254",
+       "10.0.0.253",
+       "100.64.9.9",
+       {"10.0.1.1", "10.0.1.2", "10.0.1.3"}},
+      {"ipv6",
+       "2001:db8:1::7",
+       "2001:db8::10",
+       "2001:db8::20",
+       "2001:db8:f::1",
+       "2001:db8:f::2",
+       "2001:db8:a::1",
+       "2001:db8:1::1",
+       "2001:db8:a::2",
+       "2001:db8:a::fe",
+       "2001:db8:a::fd",
+       "2001:db8:99::9",
+       {"2001:db8:b::1", "2001:db8:b::2", "2001:db8:b::3"}}};
   return kFamilies;
 }
 
@@ -74,12 +97,19 @@ TestNetwork::TestNetwork(Options options)
     addresses_.push_back(
         {.address = ip_address(family.node), .role = AddressRole::kNode, .virtual_mac = {}});
   }
-  snapshot.addresses = std::make_shared<const AddressTable>(addresses_);
-  add_service("web", IpProtocol::kTcp, 80, "rr", {1, 1, 1});
-  add_service("dns", IpProtocol::kUdp, 53, "rr", {1, 1, 1});
-  add_service("api", IpProtocol::kTcp, 8080, "wrr", {5, 1, 1});
-  add_service("shop", IpProtocol::kTcp, 443, "mh", {3, 2, 1});
-  add_service("game", IpProtocol::kUdp, 443, "mh", {3, 2, 1});
+  publish_addresses();
+  add_service({.name = "web", .port = 80});
+  add_service({.name = "dns", .protocol = IpProtocol::kUdp, .port = 53});
+  add_service({.name = "api", .port = 8080, .scheduler = "wrr", .weights = {5, 1, 1}});
+  add_service({.name = "shop", .port = 443, .scheduler = "mh", .weights = {3, 2, 1}});
+  add_service({.name = "game",
+               .protocol = IpProtocol::kUdp,
+               .port = 443,
+               .scheduler = "mh",
+               .weights = {3, 2, 1}});
+  if (options.all_modes) {
+    add_modes();
+  }
   for (int number = 1; number <= 3; ++number) {
     set_neighbor(number, NeighborState::kReachable);
   }
@@ -91,7 +121,7 @@ TestNetwork::TestNetwork(Options options)
                          .flow_hash_key = {{options.flow_hash_seed, 22, 333, 4444, 55555, 666666}},
                          .punt = options.punt,
                          .answers_per_second = options.answers_per_second,
-                         .max_pools = 16,
+                         .max_pools = 64,
                          .local_ports = options.local_ports,
                          .local_port_seed = 7},
         PipelineSurroundings{steering_, neighbors_, leases, *this, one.servers, one.counters,
@@ -103,40 +133,46 @@ TestNetwork::~TestNetwork() {
   EXPECT_EQ(wrong_accounts(), "");
 }
 
+bool TestNetwork::take_request(NeighborRequest& request) {
+  return workers_[0]->requests.take(request);
+}
+
 bool TestNetwork::take_request(NeighborIndex& neighbor) {
   NeighborRequest request;
-  const bool taken = workers_[0]->requests.take(request);
+  const bool taken = take_request(request);
   neighbor = request.neighbor;
   return taken;
 }
 
-void TestNetwork::add_service(const std::string& name, IpProtocol protocol, uint16_t port,
-                              std::string_view scheduler, const std::vector<uint32_t>& weights) {
+void TestNetwork::add_service(const ServiceSettings& settings) {
   auto service = std::make_shared<VirtualService>();
-  service->name = name;
+  service->name = settings.name;
+  service->mode = settings.mode;
   const auto position = static_cast<uint32_t>(snapshot.services.size());
   service->ipv4.index = PoolIndex{2 * position};
   service->ipv6.index = PoolIndex{2 * position + 1};
   snapshot.services.push_back(service);
-  services_[name] = service;
-  weights_[name] = weights;
-  schedulers_[name] = scheduler;
+  services_[settings.name] = service;
+  weights_[settings.name] = settings.weights;
+  schedulers_[settings.name] = settings.scheduler;
   for (const Family4or6& family : both_families()) {
     for (const int number : configured_) {
-      const IpAddress address = address_of_server(family, number);
-      snapshot.servers.push_back({.address = address,
-                                  .port = {},
-                                  .accepts_connections = true,
-                                  .out_port = kLan,
-                                  .next_hop = neighbors_.intern(kLan, address),
-                                  .service = service.get()});
+      add_server(settings, *service, family, number);
     }
     for (const std::string& vip : {family.vip, family.leased_vip}) {
-      listeners_.push_back({{ip_address(vip), Big16::from_host(port), protocol}, position});
+      const Listener listener{ip_address(vip), Big16::from_host(settings.port), settings.protocol};
+      listeners_.push_back({listener, position});
+      service->listeners.push_back(listener);
     }
   }
   snapshot.listeners = std::make_shared<const ServiceTable>(listeners_);
-  use_servers(name, configured_);
+  std::vector<ServiceTable::Entry> by_client;
+  std::copy_if(listeners_.begin(), listeners_.end(), std::back_inserter(by_client),
+               [this](const ServiceTable::Entry& entry) {
+                 return snapshot.services[entry.service]->mode == ForwardingMode::kNat;
+               });
+  snapshot.steered_by_client = std::make_shared<const ServiceTable>(by_client);
+  use_servers(settings.name, configured_);
 }
 
 std::vector<ServerIndex> TestNetwork::servers_of(std::string_view service, int number) const {
@@ -159,24 +195,29 @@ SchedulableServer TestNetwork::schedulable(std::string_view service, int number,
 }
 
 void TestNetwork::use_servers(std::string_view name, const std::vector<int>& numbers) {
-  struct Servers {
-    std::vector<SchedulableServer> usable;
-    std::vector<SchedulableServer> resting;
-  };
-  Servers ipv4;
-  Servers ipv6;
-  for (const int number : configured_) {
-    const bool usable = std::find(numbers.begin(), numbers.end(), number) != numbers.end();
-    for (const ServerIndex server : servers_of(name, number)) {
-      Servers& family = snapshot.servers[index(server)].address.is_v4() ? ipv4 : ipv6;
-      (usable ? family.usable : family.resting).push_back(schedulable(name, number, server));
-    }
-  }
+  set_usable(name, [&](ServerIndex, int number) {
+    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+  });
+}
+
+// In TUN servers of both families are in both pools.
+void TestNetwork::set_usable(std::string_view name,
+                             const std::function<bool(ServerIndex, int)>& usable) {
+  const bool tunnels = service(name).mode == ForwardingMode::kTunnel;
   const SchedulerDescription* kind = find_scheduler(schedulers_.at(std::string(name)));
-  for (const auto& [pool, servers] :
-       {std::pair(&service(name).ipv4, &ipv4), std::pair(&service(name).ipv6, &ipv6)}) {
+  for (const auto& [pool, v4] :
+       {std::pair(&service(name).ipv4, true), std::pair(&service(name).ipv6, false)}) {
+    std::vector<SchedulableServer> chosen;
+    std::vector<SchedulableServer> resting;
+    for (const int number : configured_) {
+      for (const ServerIndex each : servers_of(name, number)) {
+        if (tunnels || server(each).address.is_v4() == v4) {
+          (usable(each, number) ? chosen : resting).push_back(schedulable(name, number, each));
+        }
+      }
+    }
     std::shared_ptr<Scheduler> scheduler = kind->make();
-    scheduler->set_pool({servers->usable, servers->resting}, pool->scheduler.get());
+    scheduler->set_pool({chosen, resting}, pool->scheduler.get());
     pool->scheduler = scheduler;
   }
 }
@@ -198,6 +239,16 @@ void TestNetwork::set_neighbor(int server, NeighborState state) {
 
 void TestNetwork::add_address(const LocalAddress& address) {
   addresses_.push_back(address);
+  publish_addresses();
+}
+
+void TestNetwork::change_address(const LocalAddress& address) {
+  std::erase_if(addresses_,
+                [&](const LocalAddress& each) { return each.address == address.address; });
+  add_address(address);
+}
+
+void TestNetwork::publish_addresses() {
   snapshot.addresses = std::make_shared<const AddressTable>(addresses_);
 }
 
@@ -221,11 +272,22 @@ uint32_t TestNetwork::hash_of_nic(const Frame& frame, bool& hashed) const {
 }
 
 Outcome TestNetwork::look_at(const Packet& packet) {
-  Outcome outcome{packet.verdict,
-                  packet.reason,
-                  {Bytes(packet.data, packet.data + packet.size)},
-                  packet.out_port,
-                  packet.owner};
+  Outcome outcome{.verdict = packet.verdict,
+                  .reason = packet.reason,
+                  .frame = {Bytes(packet.data, packet.data + packet.size)},
+                  .out_port = packet.out_port,
+                  .owner = packet.owner,
+                  .hand_over_for = packet.hand_over_for,
+                  .fragment_mtu = packet.fragment_mtu,
+                  .grown = packet.grown,
+                  .datagram_source_port = packet.datagram_source_port,
+                  .datagram_destination_port = packet.datagram_destination_port,
+                  .datagram_protocol = packet.datagram_protocol};
+  if (!packet.replaced) {
+    const Bytes& rest = static_cast<const Held*>(packet.handle)->rest;
+    EXPECT_EQ(packet.frame_size, packet.size + rest.size());
+    outcome.frame.bytes.insert(outcome.frame.bytes.end(), rest.begin(), rest.end());
+  }
   ++tally_.by_verdict[packet.verdict];
   ++tally_.by_reason[packet.reason];
   if (packet.verdict != Verdict::kHold) {
@@ -234,28 +296,44 @@ Outcome TestNetwork::look_at(const Packet& packet) {
   return outcome;
 }
 
+Packet TestNetwork::packet_of(const Frame& frame, const How& how) {
+  const size_t first = std::min(how.first_segment, frame.size());
+  const size_t tailroom = first == frame.size() ? kTailroom : 0;
+  Held& held = held_.emplace_back();
+  held.buffer.resize(how.headroom + first + tailroom);
+  held.buffer.shrink_to_fit();
+  const auto end = frame.bytes.begin() + static_cast<std::ptrdiff_t>(first);
+  std::copy(frame.bytes.begin(), end, held.buffer.begin() + how.headroom);
+  held.rest.assign(end, frame.bytes.end());
+  Packet packet;
+  packet.data = held.buffer.data() + how.headroom;
+  packet.size = static_cast<uint16_t>(first);
+  packet.capacity = static_cast<uint16_t>(first + tailroom);
+  packet.headroom = how.headroom;
+  packet.frame_size = static_cast<uint32_t>(frame.size());
+  packet.in_port = how.port;
+  packet.handed_over = how.handed_over;
+  packet.datagram_source_port = how.datagram_source_port;
+  packet.datagram_destination_port = how.datagram_destination_port;
+  packet.datagram_protocol = how.datagram_protocol;
+  packet.handle = &held;
+  if (how.rss) {
+    packet.rss_hash = hash_of_nic(frame, packet.has_rss_hash);
+  }
+  return packet;
+}
+
 std::vector<Outcome> TestNetwork::send_burst(const std::vector<Frame>& frames, How how) {
   std::vector<Packet> burst;
   for (const Frame& frame : frames) {
-    Held& held = held_.emplace_back(Held{ExactBuffer(frame.bytes, kTailroom)});
-    Packet packet;
-    packet.data = held.buffer.data();
-    packet.size = static_cast<uint16_t>(frame.size());
-    packet.capacity = static_cast<uint16_t>(frame.size() + kTailroom);
-    packet.frame_size = packet.size;
-    packet.in_port = how.port;
-    packet.handed_over = how.handed_over;
-    packet.handle = &held;
-    if (how.rss) {
-      packet.rss_hash = hash_of_nic(frame, packet.has_rss_hash);
-    }
-    burst.push_back(packet);
+    burst.push_back(packet_of(frame, how));
   }
   workers_[how.worker]->pipeline->process(burst, snapshot, now_ns_);
   tally_.packets += burst.size();
   std::vector<Outcome> outcomes;
   for (const Packet& packet : burst) {
     outcomes.push_back(look_at(packet));
+    outcomes.back().worker = how.worker;
   }
   return outcomes;
 }
@@ -265,13 +343,24 @@ Outcome TestNetwork::send(const Frame& frame, How how) {
 }
 
 Outcome TestNetwork::send_to_owner(const Frame& frame, How how) {
-  const Outcome outcome = send(frame, how);
-  if (outcome.verdict != Verdict::kHandOver) {
-    return outcome;
+  Outcome outcome = send(frame, how);
+  while (outcome.verdict == Verdict::kHandOver) {
+    // A datagram's worker first, the flow's owner last.
+    const bool goes_on =
+        how.handed_over == HandOver::kNone ||
+        (how.handed_over == HandOver::kFragment && outcome.hand_over_for == HandOver::kFlow);
+    EXPECT_TRUE(goes_on);
+    if (!goes_on || outcome.hand_over_for == HandOver::kNone) {
+      break;
+    }
+    how.worker = index(outcome.owner);
+    how.handed_over = outcome.hand_over_for;
+    how.datagram_source_port = outcome.datagram_source_port;
+    how.datagram_destination_port = outcome.datagram_destination_port;
+    how.datagram_protocol = outcome.datagram_protocol;
+    outcome = send(frame, how);
   }
-  how.worker = index(outcome.owner);
-  how.handed_over = HandOver::kFlow;
-  return send(frame, how);
+  return outcome;
 }
 
 std::vector<Outcome> TestNetwork::pass(uint64_t nanoseconds) {
@@ -318,6 +407,7 @@ std::string TestNetwork::wrong_accounts() const {
   for (const auto& worker : workers_) {
     packets += worker->counters.packets.read();
     handed_over += worker->counters.handed_over.read();
+    handed_over += worker->counters.handed_over_fragments.read();
   }
   if (packets != tally_.packets) {
     return fmt::format("{} packets counted, {} sent", packets, tally_.packets);

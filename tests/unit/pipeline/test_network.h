@@ -9,11 +9,14 @@
 //   servers   10.0.0.11-13 and 2001:db8:a::11-13, of every service; server n has MAC 02:..:a<n>
 //   node      203.0.113.2, 2001:db8:f::2
 //
+// With Options::all_modes there is what the other modes need, too (test_modes.h).
+//
 // A test sends frames in and looks at what becomes of each; the network keeps the time, and the
 // books: every packet must end with exactly one verdict, and every drop in exactly one counter.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -45,6 +48,13 @@ struct Family4or6 {
   std::string router;
   std::string node;
   std::string server_prefix;  // of the server's address, its number follows
+  // --- with all_modes
+  std::string wan;  // the node's own on each port
+  std::string lan;
+  std::string gateway;  // of the servers, without VRRP
+  std::string leased_gateway;
+  std::string far_client;           // behind the router
+  std::vector<std::string> locals;  // of FULLNAT; the third is of lease slot 1, and no service's
   [[nodiscard]] bool is_v4() const { return name == "ipv4"; }
 };
 const std::vector<Family4or6>& both_families();
@@ -56,6 +66,13 @@ struct Outcome {
   Frame frame;  // as it would leave
   PortIndex out_port{};
   WorkerIndex owner{};
+  uint16_t worker = 0;  // that decided it
+  HandOver hand_over_for = HandOver::kNone;
+  uint16_t fragment_mtu = 0;
+  uint16_t grown = 0;
+  Big16 datagram_source_port;
+  Big16 datagram_destination_port;
+  IpProtocol datagram_protocol{};
 
   // The number of the server that it goes to; 0: to none.
   [[nodiscard]] int server() const;
@@ -73,6 +90,7 @@ class TestNetwork : public ServerLoads {
     LocalPortSettings local_ports{.tuples = 10'000, .lanes = 64};
     // The order in which servers were configured: their indexes follow from it.
     std::vector<int> configured{1, 2, 3};
+    bool all_modes = false;
   };
   explicit TestNetwork(Options options);
   TestNetwork() : TestNetwork(Options{}) {}
@@ -84,7 +102,12 @@ class TestNetwork : public ServerLoads {
     PortIndex port = kWan;
     uint16_t worker = 0;
     HandOver handed_over = HandOver::kNone;
-    bool rss = false;  // the NIC has hashed it, as a NIC does
+    bool rss = false;                 // the NIC has hashed it, as a NIC does
+    size_t first_segment = SIZE_MAX;  // of a chained frame
+    uint16_t headroom = 128;
+    Big16 datagram_source_port{};  // as they were handed over
+    Big16 datagram_destination_port{};
+    IpProtocol datagram_protocol{};
   };
   Outcome send(const Frame& frame, How how);
   Outcome send(const Frame& frame) { return send(frame, How{}); }
@@ -93,7 +116,8 @@ class TestNetwork : public ServerLoads {
   std::vector<Outcome> send_burst(const std::vector<Frame>& frames) {
     return send_burst(frames, How{});
   }
-  // To where it comes in, and on to its owner.
+  // To where it comes in, and on to its owner: by way of the worker that knows its datagram, if it
+  // is a fragment.
   Outcome send_to_owner(const Frame& frame, How how);
 
   // Time goes on, in steps of at most a second, with a tick of every worker after each; what
@@ -114,12 +138,42 @@ class TestNetwork : public ServerLoads {
   void use_servers(std::string_view service, const std::vector<int>& numbers);
   void set_neighbor(int server, NeighborState state);
   void set_neighbor(int server, const Neighbor& neighbor);
+  void set_neighbor(NeighborIndex hop, const Neighbor& neighbor) { neighbors_.set(hop, neighbor); }
   void set_lease(uint64_t until_ns) { set_lease(until_ns, until_ns); }
   void set_lease(uint64_t forward_until_ns, uint64_t answer_until_ns) {
     leases.forward_until_ns[1].store(forward_until_ns);
     leases.answer_until_ns[1].store(answer_until_ns);
   }
   void add_address(const LocalAddress& address);
+  // Replaces the address of the same bytes.
+  void change_address(const LocalAddress& address);
+  struct ServiceSettings {
+    std::string name;
+    ForwardingMode mode = ForwardingMode::kDirectRouting;
+    IpProtocol protocol = IpProtocol::kTcp;
+    uint16_t port = 0;
+    uint16_t server_port = 0;
+    std::string scheduler = "rr";
+    std::vector<uint32_t> weights{1, 1, 1};
+    Encapsulation encapsulation = Encapsulation::kIpIp;
+  };
+  void add_service(const ServiceSettings& settings);
+  // Of a TUN service: servers of this family alone, for clients of both.
+  void use_tunnels(std::string_view service, const std::vector<int>& numbers, Family family);
+  // On-link without a gateway. Raises hop_generation, as the world does.
+  void set_route(std::string_view prefix, PortIndex port, std::string_view gateway = {});
+  void remove_route(std::string_view prefix);
+  NeighborIndex add_client_hop(PortIndex port, std::string_view address, const Neighbor& neighbor);
+  RealServer& server(ServerIndex server) { return snapshot.servers[index(server)]; }
+  // The service's servers with this number, or all, of both families.
+  template <typename Change>
+  void change_servers(std::string_view service, Change change) {
+    for (int number = 1; number <= 3; ++number) {
+      for (const ServerIndex each : servers_of(service, number)) {
+        change(server(each));
+      }
+    }
+  }
 
   // ---- what can be seen
   [[nodiscard]] uint64_t drops(DropReason reason) const;
@@ -136,6 +190,10 @@ class TestNetwork : public ServerLoads {
   // The one connection of this flow; null when there is none.
   [[nodiscard]] const Connection* connection(const FlowKey& flow, uint16_t worker = 0) const;
   bool take_request(NeighborIndex& neighbor);
+  bool take_request(NeighborRequest& request);
+  [[nodiscard]] const LocalPorts& local_ports(uint16_t worker = 0) const {
+    return *workers_[worker]->pipeline->local_ports();
+  }
   [[nodiscard]] NeighborIndex neighbor_of(int server, bool v4) const;
   [[nodiscard]] const Steering& steering() const { return steering_; }
   // Empty, or what does not add up.
@@ -153,7 +211,8 @@ class TestNetwork : public ServerLoads {
     std::unique_ptr<Pipeline> pipeline;
   };
   struct Held {
-    ExactBuffer buffer;
+    Bytes buffer;  // headroom, first segment, tailroom
+    Bytes rest;    // further segments
   };
   // What came back from the pipelines, by what became of it.
   struct Tally {
@@ -162,10 +221,14 @@ class TestNetwork : public ServerLoads {
     std::map<DropReason, uint64_t> by_reason;
   };
 
-  void add_service(const std::string& name, IpProtocol protocol, uint16_t port,
-                   std::string_view scheduler, const std::vector<uint32_t>& weights);
+  void add_modes();  // test_modes.cc
+  void add_server(const ServiceSettings& settings, const VirtualService& service,
+                  const Family4or6& family, int number);
+  void publish_addresses();
+  void set_usable(std::string_view service, const std::function<bool(ServerIndex, int)>& usable);
   [[nodiscard]] SchedulableServer schedulable(std::string_view service, int number,
                                               ServerIndex server) const;
+  Packet packet_of(const Frame& frame, const How& how);
   Outcome look_at(const Packet& packet);
   [[nodiscard]] uint32_t hash_of_nic(const Frame& frame, bool& hashed) const;
 
@@ -178,6 +241,8 @@ class TestNetwork : public ServerLoads {
   std::map<std::string, std::string> schedulers_;
   std::vector<ServiceTable::Entry> listeners_;
   std::vector<LocalAddress> addresses_;
+  std::vector<std::pair<IpAddress, ServerIndex>> reply_sources_;
+  std::vector<ClientHops::Hop> client_hops_;
   std::list<Held> held_;
   Tally tally_;
   uint64_t now_ns_ = 1000 * kSecond;

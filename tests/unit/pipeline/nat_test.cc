@@ -1,0 +1,59 @@
+// NAT alone: one client port that reaches one server through two VIPs.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/pipeline/notes.h"
+#include "tests/unit/pipeline/test_modes.h"
+
+namespace ballast::testing {
+namespace {
+
+class Nat : public InMode {
+ protected:
+  Nat() { use_servers({2}); }
+};
+BALLAST_IN_MODES(Nat, {"nat-web", "nat-dns", "nat-any", "nat-any-udp", "nat-shop", "nat-game"});
+
+// ---- two VIPs, one server
+
+TEST_P(Nat, TakesAnotherServerForAClientsPortThatReachesOneByAnotherVip) {
+  use_servers({1, 2, 3});
+  // A hash is asked eight times, and may name the same server each time: the one that it gives half
+  // of all flows, once in 128.
+  int taken = 0;
+  for (uint16_t port = 1024; port < 1124; ++port) {
+    Talk first(network, family, GetParam().service, port);
+    Talk second(network, family, GetParam().service, port);
+    first.open();
+    second.vip(family.leased_vip);
+    if (settings().scheduler == "mh" &&
+        network.send(second.request(kSyn)).reason == DropReason::kNatCollision) {
+      ++taken;
+      continue;
+    }
+    second.open();
+    EXPECT_NE(first.server(), second.server());
+    // Both know their way back.
+    EXPECT_EQ(note(first.answer(first.reply(kSyn | kAck).payload("1"))),
+              fmt::format("wan, wan > client: vip:{} > client:{} {} ttl 63 \"1\"", settings().port,
+                          port, talk.is_tcp() ? "tcp S." : "udp"));
+    EXPECT_EQ(note(second.answer(second.reply(kSyn | kAck).payload("2"))),
+              fmt::format("wan, wan > client: leased-vip:{} > client:{} {} ttl 63 \"2\"",
+                          settings().port, port, talk.is_tcp() ? "tcp S." : "udp"));
+  }
+  EXPECT_LE(taken, 3);
+}
+
+TEST_P(Nat, DropsAClientsPortThatReachesTheOnlyServerByAnotherVip) {
+  talk.open();
+  Talk other(network, family, GetParam().service);
+  EXPECT_EQ(note(other.vip(family.leased_vip).ask(kSyn)), "dropped: nat_collision");
+  EXPECT_EQ(network.connections().size(), 1U);
+  // Another port of the client's is none of this.
+  Talk neighbor(network, family, GetParam().service, 40001);
+  neighbor.vip(family.leased_vip).open();
+  EXPECT_EQ(network.connections().size(), 2U);
+}
+
+}  // namespace
+}  // namespace ballast::testing
