@@ -321,12 +321,15 @@ uint16_t EthernetDevice::receive(WorkerIndex worker, Burst& burst) const {
 }
 
 uint16_t EthernetDevice::transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
+  const auto queue =
+      static_cast<uint16_t>(shared_.empty() ? index(worker) : index(worker) % transmit_queues_);
+  // Some drivers do in rte_eth_tx_prepare() what they announce as an offload (virtio: the tag).
+  const uint16_t ready = inserts_tags_ ? rte_eth_tx_prepare(id_, queue, frames, count) : count;
   if (shared_.empty()) {
-    return rte_eth_tx_burst(id_, index(worker), frames, count);
+    return rte_eth_tx_burst(id_, queue, frames, ready);
   }
-  const auto queue = static_cast<uint16_t>(index(worker) % transmit_queues_);
   rte_spinlock_lock(&shared_[queue]->lock);
-  const uint16_t sent = rte_eth_tx_burst(id_, queue, frames, count);
+  const uint16_t sent = rte_eth_tx_burst(id_, queue, frames, ready);
   rte_spinlock_unlock(&shared_[queue]->lock);
   return sent;
 }
