@@ -28,7 +28,6 @@ using namespace std::chrono_literals;
 
 constexpr uint32_t kMbufsPerWorkerAndPort = 4096;
 constexpr std::chrono::nanoseconds kLongestWait{WaitingRoom::kPatienceNs};
-constexpr uint32_t kMbufCache = 256;
 constexpr uint16_t kMbufRoom = RTE_MBUF_DEFAULT_BUF_SIZE;
 constexpr uint64_t kLargestMbufPool = 1U << 20U;
 constexpr uint64_t kMostLocalPortTuples = 1U << 31U;
@@ -130,8 +129,11 @@ tl::expected<void, std::string> Dataplane::open_ports(const std::vector<DevicePl
       std::min<uint64_t>(uint64_t{kMbufsPerWorkerAndPort} * settings_.workers * devices.size(),
                          kLargestMbufPool) +
       kMbufsPerWorkerAndPort * uint64_t{2};
-  pool_ = rte_pktmbuf_pool_create("frames", static_cast<unsigned>(mbufs), kMbufCache, 0, kMbufRoom,
-                                  SOCKET_ID_ANY);
+  placement_ = std::all_of(devices.begin(), devices.end(),
+                           [](const DevicePlan& plan) { return plan.device.is_virtual(); })
+                   ? BufferPlacement::kBackToBack
+                   : BufferPlacement::kForDma;
+  pool_ = make_packet_buffers("frames", static_cast<uint32_t>(mbufs), kMbufRoom, placement_);
   if (pool_ == nullptr) {
     return tl::unexpected(fmt::format(
         "no memory for {} packet buffers of {} bytes: raise memory_mb", mbufs, kMbufRoom));
@@ -148,25 +150,29 @@ tl::expected<void, std::string> Dataplane::open_ports(const std::vector<DevicePl
   return {};
 }
 
-// That of all, or one of its own with buffers that hold a whole frame.
+// That of all; or one of its own, with buffers that hold a whole frame, or that lie as AF_XDP needs
+// them where others need them for DMA.
 tl::expected<rte_mempool*, std::string> Dataplane::pool_for(const DevicePlan& plan) {
   const auto size = EthernetDevice::buffer_size(plan.settings, plan.device, plan.eal_name);
   if (!size) {
     return tl::unexpected(size.error());
   }
-  if (*size <= kMbufRoom) {
+  const BufferPlacement placement =
+      plan.device.is_virtual() ? BufferPlacement::kBackToBack : BufferPlacement::kForDma;
+  const bool lies_right = placement == placement_ || plan.device.kind != DeviceKind::kAfXdp;
+  if (*size <= kMbufRoom && lies_right) {
     return pool_;
   }
-  const unsigned mbufs = kMbufsPerWorkerAndPort * settings_.workers;
-  rte_mempool* pool = rte_pktmbuf_pool_create(fmt::format("frames-{}", large_pools_.size()).c_str(),
-                                              mbufs, kMbufCache, 0, *size, SOCKET_ID_ANY);
+  const uint32_t mbufs = kMbufsPerWorkerAndPort * settings_.workers;
+  rte_mempool* pool = make_packet_buffers(fmt::format("frames-{}", own_pools_.size()), mbufs,
+                                          std::max(*size, kMbufRoom), placement);
   if (pool == nullptr) {
     return tl::unexpected(
         fmt::format("port \"{}\": mtu: {}: no memory for {} packet buffers of {} bytes: raise "
                     "memory_mb",
                     plan.settings.port, plan.settings.mtu, mbufs, *size));
   }
-  large_pools_.push_back(pool);
+  own_pools_.push_back(pool);
   return pool;
 }
 
@@ -324,7 +330,7 @@ Dataplane::~Dataplane() {
   snapshots_.reset();
   ports_.clear();
   devices_.clear();
-  for (rte_mempool* pool : large_pools_) {
+  for (rte_mempool* pool : own_pools_) {
     rte_mempool_free(pool);
   }
   rte_mempool_free(pool_);

@@ -24,6 +24,7 @@
 #include "dataplane/dpdk/device_plan.h"
 #include "dataplane/dpdk/hugepage_memory.h"
 #include "dataplane/dpdk/kernel_silence.h"
+#include "dataplane/dpdk/packet_buffers.h"
 #include "dataplane/dpdk/settings.h"
 #include "dataplane/dpdk/snapshot_slot.h"
 #include "dataplane/dpdk/worker.h"
@@ -120,7 +121,8 @@ class Dataplane : private api::RequestHandler {
   NeighborTable neighbors_;
   LoadsOfAllWorkers loads_;
   rte_mempool* pool_ = nullptr;
-  std::vector<rte_mempool*> large_pools_;  // of devices that need whole frames in one buffer
+  BufferPlacement placement_ = BufferPlacement::kForDma;  // of pool_
+  std::vector<rte_mempool*> own_pools_;                   // of devices that pool_ is not for
   std::vector<std::shared_ptr<EthernetDevice>> devices_;
   std::vector<KernelSilence> silences_;
   std::vector<PortPair> ports_;  // by PortIndex
