@@ -162,6 +162,13 @@ Decided DataplaneRun::look_at(const Packet& packet, uint16_t worker) {
   return decided;
 }
 
+void DataplaneRun::pass_on(const Packet& packet) {
+  Packet passed = packet;
+  passed.handed_over = packet.hand_over_for;
+  passed.hand_over_for = HandOver::kNone;
+  workers_.at(index(packet.owner))->ring.push_back(passed);
+}
+
 // One burst of one worker; what is for others goes into their rings.
 void DataplaneRun::run(uint16_t worker, std::vector<Packet> burst, uint64_t now_ns,
                        std::vector<Decided>& decided) {
@@ -171,10 +178,7 @@ void DataplaneRun::run(uint16_t worker, std::vector<Packet> burst, uint64_t now_
   pipeline.process(burst, snapshot, now_ns);
   for (Packet& packet : burst) {
     if (packet.verdict == Verdict::kHandOver) {
-      Packet passed = packet;
-      passed.handed_over = packet.hand_over_for;
-      passed.hand_over_for = HandOver::kNone;
-      workers_.at(index(packet.owner))->ring.push_back(passed);
+      pass_on(packet);
     } else {
       decided.push_back(look_at(packet, worker));
     }
@@ -199,6 +203,11 @@ std::vector<Decided> DataplaneRun::process(const std::vector<Arrival>& burst, ui
     packets.push_back(packet);
   }
   run(worker, packets, now_ns, decided);
+  empty_rings(now_ns, decided);
+  return decided;
+}
+
+void DataplaneRun::empty_rings(uint64_t now_ns, std::vector<Decided>& decided) {
   for (int way = 1; way <= kLongestWay; ++way) {
     for (uint16_t next = 0; next < workers_.size(); ++next) {
       std::vector<Packet> handed;
@@ -212,7 +221,6 @@ std::vector<Decided> DataplaneRun::process(const std::vector<Arrival>& burst, ui
     lost_ += each->ring.size();  // it wanders from worker to worker
     each->ring.clear();
   }
-  return decided;
 }
 
 std::vector<Decided> DataplaneRun::tick(uint64_t now_ns) {
@@ -221,10 +229,16 @@ std::vector<Decided> DataplaneRun::tick(uint64_t now_ns) {
     Pipeline& pipeline = *workers_[number]->pipeline;
     pipeline.begin(*world_.snapshot(), now_ns);
     for (int i = 0; i < kTicks; ++i) {
-      pipeline.tick(*world_.snapshot(), now_ns,
-                    [&](Packet& packet) { released.push_back(look_at(packet, number)); });
+      pipeline.tick(*world_.snapshot(), now_ns, [&](Packet& packet) {
+        if (packet.verdict == Verdict::kHandOver) {
+          pass_on(packet);
+        } else {
+          released.push_back(look_at(packet, number));
+        }
+      });
     }
   }
+  empty_rings(now_ns, released);
   return released;
 }
 

@@ -75,6 +75,8 @@ class DataplaneRun : public ServerLoads {
   [[nodiscard]] uint32_t hash_of_nic(const Bytes& frame, bool& hashed) const;
   void run(uint16_t worker, std::vector<Packet> burst, uint64_t now_ns,
            std::vector<Decided>& decided);
+  void pass_on(const Packet& packet);
+  void empty_rings(uint64_t now_ns, std::vector<Decided>& decided);
   Decided look_at(const Packet& packet, uint16_t worker);
   void reclaim();
 

@@ -249,7 +249,8 @@ class Dissector {
     if (out_.is_fragment()) {
       const size_t begin = out_.is_v4() ? out_.transport : fragment_data();
       const size_t length = out_.end - begin;
-      if ((out_.more_fragments && length % 8 != 0) ||
+      out_.fragment_length = length;
+      if (length == 0 || (out_.more_fragments && length % 8 != 0) ||
           repeated + out_.fragment_offset + length > 65535) {
         return DropReason::kFragmentLength;
       }

@@ -67,6 +67,7 @@ struct Dissection {
   uint8_t tos = 0;
   uint32_t fragment_id = 0;
   size_t fragment_offset = 0;
+  size_t fragment_length = 0;  // bytes of the datagram that this one carries
   bool more_fragments = false;
   bool fragment_header = false;  // IPv6
   bool dont_fragment = false;    // IPv4

@@ -42,7 +42,8 @@ class Play {
     }
     size_t count = 1;
     while (at + count < steps.size() && count < kLongestBurst && is_packet(steps[at + count]) &&
-           steps[at + count].joins) {
+           steps[at + count].joins && step.parts == 0 && steps[at + count].parts == 0 &&
+           !opens_again(steps, at, at + count)) {
       ++count;
     }
     send(steps, at, count);
@@ -68,6 +69,29 @@ class Play {
     dataplane_.set_lease(kLeasedSlot, (value & 1) != 0, (value & 2) != 0);
   }
 
+  // What the model asks the connection table about a packet that does not show it, it asks when
+  // the burst is over: a flow may not be opened anew in it.
+  [[nodiscard]] static bool opens_again(const std::vector<Step>& steps, size_t from, size_t at) {
+    const Step& step = steps[at];
+    return (step.flags & kFlagSyn) != 0 &&
+           std::any_of(steps.begin() + static_cast<std::ptrdiff_t>(from),
+                       steps.begin() + static_cast<std::ptrdiff_t>(at), [&](const Step& each) {
+                         return each.client == step.client && each.listener == step.listener &&
+                                each.client_port == step.client_port;
+                       });
+  }
+
+  // A flow's owner follows from its listener's mode: with several workers, a connection does not
+  // survive that its listener is gone or changes its mode to or from NAT.
+  [[nodiscard]] bool moves_owners(const Change& change) const {
+    const bool nat_is_there = std::any_of(setup_.services.begin(), setup_.services.end(),
+                                          [](const auto& each) { return each.mode == Mode::kNat; });
+    const bool becomes_nat =
+        change.kind == ChangeKind::kMode && static_cast<Mode>(change.value) == Mode::kNat;
+    return scene_.workers != 1 && (nat_is_there || becomes_nat) &&
+           (change.kind == ChangeKind::kMode || change.kind == ChangeKind::kService);
+  }
+
   void differ(const std::string& text) {
     if (difference_.empty()) {
       difference_ = text;
@@ -86,13 +110,18 @@ class Play {
     const std::vector<Decided> released = dataplane_.tick(now_ns_);
     model_.tick(now_ns_);
     for (const Decided& one : released) {
-      differ(model_.judge_released(one.id, one.fate));
+      differ(model_.judge_released(one.id, one.fate, one.worker));
+      count_fate(one.fate);
     }
+    differ(model_.settle());
   }
 
   void change(const Change& change) {
     if (change.kind == ChangeKind::kLease) {
       return set_lease(change.value);
+    }
+    if (moves_owners(change)) {
+      return;
     }
     apply(change, scene_, setup_);
     model_.configure(setup_);
@@ -221,6 +250,7 @@ void simplify(const Scene& scene, std::vector<Step>& steps) {
       }
     };
     field(&Step::joins);
+    field(&Step::overlaps);
     field(&Step::mutations);
     field(&Step::cut);
     field(&Step::worker);

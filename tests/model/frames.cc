@@ -137,7 +137,18 @@ class Maker {
         builder.udp_without_checksum();
       }
     }
-    return builder.payload(payload());
+    builder.payload(payload());
+    return step_.parts == 0 ? builder : cut(builder);
+  }
+
+  // One of the fragments.
+  PacketBuilder& cut(PacketBuilder& builder) const {
+    const size_t header = !tcp() ? 8U : step_.extra == Extra::kTcpOptions ? 28U : 20U;
+    const size_t piece = ((header + step_.payload) / step_.parts + 8) / 8 * 8;
+    const bool last = step_.part + 1 == step_.parts;
+    const size_t shift = step_.overlaps ? 8 : 0;
+    builder.identification(step_.datagram);
+    return builder.fragment(step_.part * piece - shift, last ? SIZE_MAX : piece, !last);
   }
 
   [[nodiscard]] Bytes payload() const {

@@ -58,14 +58,15 @@ std::string Model::judge(const Incoming& packet, const Fate& actual, uint16_t wo
                          uint64_t now_ns) {
   now_ns_ = now_ns;
   illegal_.clear();
-  const Case c{packet, actual, dissect(packet.frame), worker};
+  clamped_to_ = 0;
+  const Case c{packet, actual, dissect(packet.frame), worker, std::nullopt};
   const Prediction expected = expect(c);
   const std::string difference = compare(expected, actual);
   if (!difference.empty()) {
     return difference;
   }
-  if (illegal_.empty() && expected.fate.end == End::kHeld) {
-    held_[packet.id] = {expected, now_ns + 3'000'000'000};
+  if (illegal_.empty() && expected.fate.end == End::kHeld && expected.hop) {
+    held_[packet.id].prediction = expected;
   }
   return illegal_;
 }
@@ -177,18 +178,11 @@ Model::Prediction Model::expect_for_ours(const Case& c, const AddressSetup& ours
   const Dissection& seen = c.seen;
   switch (seen.sort) {
     case Sort::kTransport:
+    case Sort::kLaterFragment:
       if (ours.use == Use::kGateway) {
         return refuse(c, ours.address, DropReason::kNoService, setup_.answers_no_service);
       }
-      if (ours.use == Use::kLocal) {
-        return from_server(c, &ours,
-                           {{seen.source, seen.source_port},
-                            {seen.destination, seen.destination_port},
-                            seen.protocol});
-      }
-      return from_client(
-          c, ours,
-          {seen.source, seen.source_port, seen.destination, seen.destination_port, seen.protocol});
+      return expect_transport(c, &ours);
     case Sort::kIcmpError:
       return expect_error(c, ours);
     case Sort::kEchoRequest: {
@@ -208,11 +202,27 @@ Model::Prediction Model::expect_for_ours(const Case& c, const AddressSetup& ours
     }
     case Sort::kIcmpOther:
       return dropped(DropReason::kIcmpOther);
-    case Sort::kLaterFragment:
-      return dropped(DropReason::kFragmentLater);
     default:
       return dropped(DropReason::kProtocolUnsupported);
   }
+}
+
+// Something with ports: a whole packet, a fragment. `ours`: null for a reply in NAT.
+Model::Prediction Model::expect_transport(const Case& c, const AddressSetup* ours) {
+  const Dissection& seen = c.seen;
+  if (seen.is_fragment() && !c.ports) {
+    return expect_fragment(c, ours);
+  }
+  const Ports ports =
+      c.ports.value_or(Ports{seen.source_port, seen.destination_port, seen.protocol});
+  if (ours == nullptr || ours->use == Use::kLocal) {
+    return from_server(
+        c, ours,
+        {{seen.source, ports.source}, {seen.destination, ports.destination}, ports.protocol});
+  }
+  client_macs_[{seen.source, c.packet.port}].insert(get_mac(c.packet.frame, 6));
+  return from_client(
+      c, *ours, {seen.source, ports.source, seen.destination, ports.destination, ports.protocol});
 }
 
 // About a packet that went from a VIP to a client, or from a local address to a server.
@@ -246,7 +256,8 @@ Model::Prediction Model::expect_for_others(const Case& c) {
           return each.second.server.mode == Mode::kNat && each.second.server.address == address;
         });
     // One that is gone is forgotten when the main thread comes to it.
-    const bool is_forgotten = c.actual.reason == DropReason::kTransit;
+    const bool is_forgotten =
+        c.actual.reason == DropReason::kTransit || c.actual.end == End::kKernel;
     return is_now || has_connections || (nat_servers_.contains(address) && !is_forgotten);
   };
   const Dissection& seen = c.seen;
@@ -257,11 +268,9 @@ Model::Prediction Model::expect_for_others(const Case& c) {
                         {seen.quote.source, seen.quote.source_port},
                         seen.quote.protocol});
   }
-  if (seen.sort == Sort::kTransport && is_nat_server(seen.source)) {
-    return from_server(c, nullptr,
-                       {{seen.source, seen.source_port},
-                        {seen.destination, seen.destination_port},
-                        seen.protocol});
+  if ((seen.sort == Sort::kTransport || seen.sort == Sort::kLaterFragment) &&
+      is_nat_server(seen.source)) {
+    return expect_transport(c, nullptr);
   }
   return otherwise_routed(c, DropReason::kTransit);
 }
@@ -345,6 +354,15 @@ void Model::set_state(Connection& connection, State state) {
   if (state != connection.state) {
     connection.state = state;
     arm(connection);
+  }
+}
+
+void Model::advance(uint32_t& end, const Dissection& segment) {
+  const uint32_t next = segment.sequence + static_cast<uint32_t>(segment.payload) +
+                        ((segment.tcp_flags & kFlagSyn) != 0 ? 1U : 0U) +
+                        ((segment.tcp_flags & kFlagFin) != 0 ? 1U : 0U);
+  if (static_cast<int32_t>(next - end) > 0) {
+    end = next;
   }
 }
 

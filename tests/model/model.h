@@ -25,6 +25,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/model/dissect.h"
@@ -93,7 +94,10 @@ class Model {
   // Empty, or what is wrong with what became of the packet at this time.
   std::string judge(const Incoming& packet, const Fate& actual, uint16_t worker, uint64_t now_ns);
   // Of one that was held, at the last tick.
-  std::string judge_released(uint64_t id, const Fate& actual);
+  std::string judge_released(uint64_t id, const Fate& actual, uint16_t worker);
+  // After the last tick, when all that it released has been judged: fragments whose first has come
+  // are held no longer, but for a MAC.
+  std::string settle();
 
   // --- for whoever makes up packets: what is known of a flow
   struct FlowServer {
@@ -109,9 +113,10 @@ class Model {
  private:
   // What came out of a TUN service for a flow, to be the same for each packet of it.
   struct TunnelMarks {
-    std::optional<IpAddress> source;
-    std::optional<uint16_t> source_port;
-    std::optional<uint32_t> label;
+    IpAddress source;
+    uint16_t source_port = 0;
+    uint32_t label = 0;
+    friend bool operator==(const TunnelMarks&, const TunnelMarks&) = default;
   };
   struct Connection {
     Flow flow;
@@ -146,10 +151,33 @@ class Model {
     std::vector<size_t> either_zero;
     std::vector<size_t> unknown;    // places of bytes that are not predicted
     std::optional<Setup::Hop> hop;  // kHeld: where it will go
+    // Of a tunnel: what it becomes, with all that is free read from what came out.
+    std::function<Written(const Fate&)> wrapped;
+  };
+  // The ends of a packet's flow. A later fragment has those of the first.
+  struct Ports {
+    uint16_t source = 0;
+    uint16_t destination = 0;
+    uint8_t protocol = 0;
+  };
+  // Source, destination, identification; in IPv4 the protocol, too.
+  using DatagramKey = std::tuple<IpAddress, IpAddress, uint32_t, uint8_t>;
+  struct Datagram {
+    uint64_t begun_ms = 0;
+    uint64_t latest_ms = 0;
+    std::map<size_t, size_t> ranges;  // begin -> end of what was seen
+    std::optional<size_t> total;
+    std::optional<Ports> ports;
+    std::vector<uint64_t> waiting;  // by id
   };
   struct Held {
     Prediction prediction;
-    uint64_t until_ns = 0;
+    // A fragment that waits for the first of its datagram:
+    std::optional<Incoming> fragment;
+    DatagramKey datagram;
+    uint64_t since_ms = 0;
+    std::optional<Ports> ports;  // the first has come
+    uint16_t worker = 0;
   };
   // The packet under judgement.
   struct Case {
@@ -157,6 +185,7 @@ class Model {
     const Fate& actual;
     Dissection seen;
     uint16_t worker = 0;
+    std::optional<Ports> ports;  // of a fragment, where they are known already
   };
 
   // --- model.cc: whose packet is it
@@ -166,8 +195,15 @@ class Model {
   Prediction expect_ip(const Case& c);
   Prediction expect_for_ours(const Case& c, const AddressSetup& ours);
   Prediction expect_error(const Case& c, const AddressSetup& ours);
+  Prediction expect_transport(const Case& c, const AddressSetup* ours);
   Prediction expect_for_others(const Case& c);
   std::optional<Prediction> refuse_question(const Case& c, const std::optional<IpAddress>& target);
+
+  // --- model_fragments.cc
+  Prediction expect_fragment(const Case& c, const AddressSetup* ours);
+  void forget_waiting(const Held& held, uint64_t id);
+  std::string judge_released_fragment(const Held& held, uint64_t id, const Fate& actual,
+                                      uint16_t worker);
 
   // --- model_client.cc
   Prediction from_client(const Case& c, const AddressSetup& vip, const Flow& flow);
@@ -182,6 +218,10 @@ class Model {
                        const ServerId& server, const std::optional<End16>& local);
   Prediction into_tunnel(const Case& c, const AddressSetup& vip, const Flow& flow,
                          const ServerId& server, const Setup::Hop& hop);
+  Written wrapped(const Incoming& packet, const Dissection& seen, const Flow& flow,
+                  const ServerId& server, const IpAddress& own, const Fate& actual);
+  [[nodiscard]] uint16_t mss_of(const ServerId& server, const Setup::Hop& hop, Family family) const;
+  [[nodiscard]] std::string note_marks(const Flow& flow, const Outer& outer);
   [[nodiscard]] std::string illegal_local(const End16& local, const ServerId& server,
                                           const Flow& flow) const;
 
@@ -189,7 +229,7 @@ class Model {
   Prediction from_server(const Case& c, const AddressSetup* local, const Return& key);
   Prediction unknown_reply(const Case& c, const AddressSetup* local);
   Prediction to_client(const Case& c, const AddressSetup* local, const Flow& flow,
-                       const ServerId& server, const Connection* connection);
+                       const ServerId& server, Connection* connection);
   Prediction otherwise_routed(const Case& c, DropReason reason);
   std::optional<std::pair<Flow, ServerId>> flow_of_reply(const Case& c);
 
@@ -200,8 +240,8 @@ class Model {
   Prediction refuse(const Case& c, const IpAddress& from, DropReason reason, bool answers) const;
   Prediction too_big(const Case& c, const AddressSetup* ours, uint16_t mtu) const;
   Prediction expired(const Case& c, const AddressSetup* ours) const;
-  Prediction error(const Case& c, const AddressSetup* ours, DropReason reason, uint8_t type,
-                   uint8_t code, uint16_t mtu) const;
+  [[nodiscard]] Prediction error(const Case& c, const AddressSetup* ours, DropReason reason,
+                                 uint8_t type, uint8_t code, uint16_t mtu) const;
   [[nodiscard]] MacAddress answering_mac(const Case& c) const;
   Prediction send(const Case& c, Written written, const Setup::Hop& hop, uint16_t fragment_mtu);
   Prediction deliver(Prediction prediction, const Setup::Hop& hop, bool waited) const;
@@ -218,6 +258,7 @@ class Model {
   }
   [[nodiscard]] bool reaches(const Case& c, const AddressSetup& address) const;
   [[nodiscard]] bool reaches_gateway(const Case& c) const;
+  [[nodiscard]] uint64_t milliseconds() const { return now_ns_ / 1'000'000; }
   [[nodiscard]] uint64_t seconds() const { return now_ns_ / 1'000'000'000; }
   // As it was configured last.
   [[nodiscard]] const ServiceSetup& service_of(const ServerId& server) const {
@@ -234,6 +275,8 @@ class Model {
   [[nodiscard]] uint32_t timeout_of(const Connection& connection) const;
   void arm(Connection& connection);
   void set_state(Connection& connection, State state);
+  // The end of the latest segment of one half.
+  static void advance(uint32_t& end, const Dissection& segment);
   Connection* find(const Flow& flow);
   void add(const Connection& connection);
   void remove(const Flow& flow);
@@ -246,8 +289,8 @@ class Model {
   std::map<uint8_t, std::pair<bool, bool>> leases_;  // forwards, answers
   std::map<Flow, Connection> connections_;
   std::map<Return, Flow> returns_;
-  std::set<IpAddress> nat_servers_;  // all there ever were
-  std::map<Flow, TunnelMarks> marks_;
+  std::set<IpAddress> nat_servers_;                       // all there ever were
+  std::map<std::pair<Flow, Family>, TunnelMarks> marks_;  // by family of the outer header
   struct Resting {
     uint64_t since = 0;
     bool long_rest = false;
@@ -256,7 +299,10 @@ class Model {
   // What a hashing scheduler has chosen for a flow, by service and the servers it chose from.
   std::map<std::pair<std::string, Flow>, std::pair<std::string, ServerId>> hashed_;
   std::map<uint64_t, Held> held_;
-  std::string illegal_;  // what was found while the packet under judgement was predicted
+  std::map<DatagramKey, Datagram> datagrams_;
+  std::map<std::pair<IpAddress, PortIndex>, std::set<MacAddress>> client_macs_;
+  uint16_t clamped_to_ = 0;  // the MSS that a SYN under judgement may have been given already
+  std::string illegal_;      // what was found while the packet under judgement was predicted
   uint64_t now_ns_ = 0;
 };
 

@@ -29,12 +29,6 @@ bool continues(uint32_t from, uint32_t number) {
   return number - from <= 65535;
 }
 
-uint32_t behind(const Dissection& seen) {
-  return seen.sequence + static_cast<uint32_t>(seen.payload) +
-         ((seen.tcp_flags & kFlagSyn) != 0 ? 1U : 0U) +
-         ((seen.tcp_flags & kFlagFin) != 0 ? 1U : 0U);
-}
-
 }  // namespace
 
 std::string Model::pool_of(const ServiceSetup& service, Family family) {
@@ -45,7 +39,7 @@ std::string Model::pool_of(const ServiceSetup& service, Family family) {
                           server.disabled);
     }
   }
-  return service.scheduler + " " + text;
+  return fmt::format("{} {} {}", service.scheduler, name_of(service.mode), text);
 }
 
 Model::Prediction Model::from_client(const Case& c, const AddressSetup& vip, const Flow& flow) {
@@ -71,7 +65,7 @@ Model::Prediction Model::from_client(const Case& c, const AddressSetup& vip, con
   note_client(c, *connection);
   if (is_tcp(c.seen)) {
     track_client(c, *connection);
-  } else if (!connection->trusted) {
+  } else if (!connection->trusted && flow.protocol == kProtocolUdp) {
     connection->trusted = true;
     arm(*connection);
   }
@@ -110,18 +104,19 @@ void Model::track_client(const Case& c, Connection& connection) {
   }
   set_state(connection, next_state(connection.state, seen.tcp_flags,
                                    translates(mode) ? Seen::kInput : Seen::kInputOnly));
-  if (translates(mode) && connection.trusted) {
-    const uint32_t end = behind(seen);
-    if (static_cast<int32_t>(end - connection.next_sequence) > 0) {
-      connection.next_sequence = end;
-    }
-  }
 }
 
 Model::Prediction Model::open(const Case& c, const AddressSetup& vip, const Flow& flow) {
   const ServiceSetup* service = setup_.listening(flow.protocol, flow.vip, flow.vip_port);
   if (service == nullptr) {
     return refuse(c, vip.address, DropReason::kNoService, setup_.answers_no_service);
+  }
+  if (c.seen.sort == Sort::kLaterFragment) {  // it opens nothing
+    if (!follows_from_flow(*service) || usable(*service, flow.family()).empty()) {
+      return dropped(DropReason::kFragmentLater);
+    }
+    std::optional<Connection> opened;
+    return choose(c, vip, flow, *service, false, opened);
   }
   const bool resets = is_tcp(c.seen) && (c.seen.tcp_flags & kFlagRst) != 0;
   if (is_tcp(c.seen)) {
@@ -202,7 +197,9 @@ Model::Prediction Model::choose(const Case& c, const AddressSetup& vip, const Fl
     if (compare(prediction, c.actual).empty()) {
       possible.emplace_back(server, prediction);
     }
-    first = first ? first : prediction;
+    if (!first || prediction.fate.frame.size() == c.actual.frame.size()) {
+      first = prediction;
+    }
   }
   if (possible.empty()) {
     return *first;
@@ -284,12 +281,27 @@ Model::Prediction Model::error_from_client(const Case& c, const AddressSetup& vi
 
 // ---------------------------------------------------------------- what is done to it
 
+// What a SYN may announce towards this server; 0: what it does.
+uint16_t Model::mss_of(const ServerId& server, const Setup::Hop& hop, Family family) const {
+  const ServiceSetup& service = service_of(server);
+  if (!service.mss_auto) {
+    return service.mss;
+  }
+  size_t mtu = setup_.ports[index(hop.port)].mtu;
+  if (server.mode == Mode::kTun) {
+    const size_t overhead = tunnel_overhead(service.wrapping, server.address.family());
+    mtu = std::max<size_t>(mtu - overhead, family == Family::kIpv4 ? 68 : 1280);
+  }
+  return static_cast<uint16_t>(mtu - (family == Family::kIpv4 ? 40 : 60));
+}
+
 Model::Prediction Model::to_server(const Case& c, const AddressSetup& vip, const Flow& flow,
                                    const ServerId& server, const std::optional<End16>& local) {
   const std::optional<Setup::Hop> hop = setup_.hop_to(server.address);
   if (!hop) {
     return dropped(DropReason::kNoRoute);
   }
+  clamped_to_ = mss_of(server, *hop, c.seen.family);
   if (server.mode == Mode::kTun) {
     return into_tunnel(c, vip, flow, server, *hop);
   }
@@ -301,8 +313,17 @@ Model::Prediction Model::to_server(const Case& c, const AddressSetup& vip, const
     }
     fragment_mtu = mtu;
   }
+  Written clamped{c.packet.frame, {}};
+  if (clamped_to_ != 0) {
+    clamped = clamp(c.packet.frame, c.seen, clamped_to_);
+  }
   if (server.mode == Mode::kDr) {
-    return send(c, {c.packet.frame, {}}, *hop, fragment_mtu);
+    return send(c, clamped, *hop, fragment_mtu);
+  }
+  // What the server is sent is what it can be asked about.
+  if (Connection* connection = find(flow);
+      connection != nullptr && connection->trusted && is_tcp(c.seen)) {
+    advance(connection->next_sequence, c.seen);
   }
   if (c.seen.ttl <= 1) {
     return expired(c, &vip);
@@ -310,7 +331,7 @@ Model::Prediction Model::to_server(const Case& c, const AddressSetup& vip, const
   const Ends ends{local, End16{server.address, port_of(server, flow)}};
   return send(c,
               c.seen.sort == Sort::kIcmpError ? translate_error(c.packet.frame, c.seen, ends, true)
-                                              : translate(c.packet.frame, c.seen, ends, true),
+                                              : translate(clamped.frame, c.seen, ends, true),
               *hop, fragment_mtu);
 }
 
@@ -336,57 +357,77 @@ Model::Prediction Model::into_tunnel(const Case& c, const AddressSetup& vip, con
     }
     fragment_mtu = mtu;
   }
-  // What is free is read from what came out.
+  const IpAddress source = own.value_or(IpAddress{});
+  Incoming inner = c.packet;
+  if (clamped_to_ != 0) {
+    inner.frame = clamp(inner.frame, c.seen, clamped_to_).frame;
+  }
+  const auto wrap_it = [this, packet = inner, seen = c.seen, flow, server,
+                        source](const Fate& actual) {
+    return wrapped(packet, seen, flow, server, source, actual);
+  };
+  Prediction prediction = send(c, wrap_it(c.actual), hop, fragment_mtu);
+  prediction.wrapped = wrap_it;
+  if (service.wrapping == Wrapping::kGue && !v4 && is_damaged(c.packet.frame, c.seen)) {
+    prediction.unknown = {c.seen.network + 46, c.seen.network + 47};
+  }
+  return prediction;
+}
+
+// What is free is read from what came out, if that is it.
+Written Model::wrapped(const Incoming& packet, const Dissection& seen, const Flow& flow,
+                       const ServerId& server, const IpAddress& own, const Fate& actual) {
+  const ServiceSetup& service = service_of(server);
+  const Family family = server.address.family();
+  const bool v4 = family == Family::kIpv4;
   Outer outer;
   outer.wrapping = service.wrapping;
   outer.destination = server.address;
-  outer.source = own.value_or(IpAddress{});
-  const Bytes& out = c.actual.frame;
-  const size_t at = c.seen.network;
-  const bool visible = c.actual.end == End::kSent && c.actual.reason == DropReason::kNone &&
-                       out.size() == at + overhead + c.seen.length();
-  TunnelMarks& marks = marks_[flow];
-  if (visible) {
-    const IpAddress source = get_address(out, at + (v4 ? 12 : 8), family);
-    if (range) {
-      if (!range->contains(source)) {
-        illegal_ =
-            fmt::format("outer source {} is not in {}", source.to_string(), range->to_string());
-      }
-      outer.source = source;
-    }
-    outer.identification = v4 ? get16(out, at + 4) : uint16_t{0};
-    outer.flow_label = v4 ? 0 : get32(out, at) & 0xfffff;
-    if (service.wrapping == Wrapping::kGue) {
-      outer.source_port = get16(out, at + (v4 ? 20 : 40));
-      if (outer.source_port < 49152) {
-        illegal_ = fmt::format("GUE source port {}", outer.source_port);
-      }
-    }
-    if (!v4 && outer.flow_label == 0) {
-      illegal_ = "flow label 0";
-    }
+  outer.source = own;
+  const Bytes& out = actual.frame;
+  const size_t at = seen.network;
+  if (actual.end != End::kSent || actual.reason != DropReason::kNone ||
+      out.size() != at + tunnel_overhead(service.wrapping, family) + seen.length()) {
+    return wrap(packet.frame, seen, outer);
   }
-  Written written = clamp(c.packet.frame, c.seen, 65535);
-  written = wrap(c.packet.frame, c.seen, outer);
-  const Prediction prediction = send(c, written, hop, fragment_mtu);
-  if (visible && illegal_.empty() && compare(prediction, c.actual).empty()) {
-    const bool same =
-        (!marks.source || marks.source->family() != family || *marks.source == outer.source) &&
-        (!marks.source_port || outer.source_port == 0 || *marks.source_port == outer.source_port) &&
-        (!marks.label || v4 || *marks.label == outer.flow_label);
-    if (!same) {
-      illegal_ = "outer source, port or flow label differ from those of the flow before";
-    }
-    marks.source = outer.source;
-    if (outer.source_port != 0) {
-      marks.source_port = outer.source_port;
-    }
-    if (!v4) {
-      marks.label = outer.flow_label;
-    }
+  const std::optional<Prefix>& range = v4 ? service.sources_v4 : service.sources_v6;
+  if (range) {
+    outer.source = get_address(out, at + (v4 ? 12 : 8), family);
   }
-  return prediction;
+  outer.identification = v4 ? get16(out, at + 4) : uint16_t{0};
+  outer.flow_label = v4 ? 0 : get32(out, at) & 0xfffff;
+  if (service.wrapping == Wrapping::kGue) {
+    outer.source_port = get16(out, at + (v4 ? 20 : 40));
+  }
+  Written written = wrap(packet.frame, seen, outer);
+  // Another server's packet may be as long; what is not this one's says nothing.
+  const bool is_it = get_address(out, at + (v4 ? 16 : 24), family) == server.address;
+  if (is_it && range && !range->contains(outer.source)) {
+    illegal_ =
+        fmt::format("outer source {} is not in {}", outer.source.to_string(), range->to_string());
+  } else if (is_it) {
+    const std::string wrong = note_marks(flow, outer);
+    illegal_ = wrong.empty() ? illegal_ : wrong;
+  }
+  return written;
+}
+
+// Source, port and label are the same for all packets of a flow.
+std::string Model::note_marks(const Flow& flow, const Outer& outer) {
+  const bool v4 = outer.destination.is_v4();
+  if (outer.wrapping == Wrapping::kGue && outer.source_port < 49152) {
+    return fmt::format("GUE source port {}", outer.source_port);
+  }
+  if (!v4 && outer.flow_label == 0) {
+    return "flow label 0";
+  }
+  TunnelMarks& marks = marks_[{flow, outer.destination.family()}];
+  const TunnelMarks now{outer.source, outer.source_port, outer.flow_label};
+  if (marks == TunnelMarks{}) {
+    marks = now;
+  }
+  return marks == now ? std::string()
+                      : "outer source, port or flow label differ from those of the flow before";
 }
 
 }  // namespace ballast::model

@@ -72,8 +72,15 @@ Model::Prediction Model::error(const Case& c, const AddressSetup* ours, DropReas
   if (!source || !may_be_answered(c.packet.frame, c.seen)) {
     return dropped(reason);
   }
-  return answered(c, reason,
-                  error_about(c.packet.frame, c.seen, type, code, mtu, *source, answering_mac(c)));
+  const auto about = [&](const Bytes& frame) {
+    return answered(c, reason,
+                    error_about(frame, c.seen, type, code, mtu, *source, answering_mac(c)));
+  };
+  const Prediction as_it_came = about(c.packet.frame);
+  if (clamped_to_ == 0 || compare(as_it_came, c.actual).empty()) {
+    return as_it_came;
+  }
+  return about(clamp(c.packet.frame, c.seen, clamped_to_).frame);
 }
 
 Model::Prediction Model::too_big(const Case& c, const AddressSetup* ours, uint16_t mtu) const {
@@ -145,14 +152,23 @@ Model::Prediction Model::deliver(Prediction prediction, const Setup::Hop& hop, b
   return prediction;
 }
 
-std::string Model::judge_released(uint64_t id, const Fate& actual) {
+std::string Model::judge_released(uint64_t id, const Fate& actual, uint16_t worker) {
   const auto found = held_.find(id);
   if (found == held_.end()) {
     return "released, and was not held: " + to_string(actual);
   }
-  const Held held = found->second;
+  Held held = found->second;
   held_.erase(found);
-  return compare(deliver(held.prediction, *held.prediction.hop, true), actual);
+  illegal_.clear();
+  if (held.fragment) {
+    return judge_released_fragment(held, id, actual, worker);
+  }
+  if (held.prediction.wrapped) {
+    held.prediction.fate.frame = held.prediction.wrapped(actual).frame;
+  }
+  const std::string difference =
+      compare(deliver(held.prediction, *held.prediction.hop, true), actual);
+  return difference.empty() ? illegal_ : difference;
 }
 
 namespace {
@@ -183,7 +199,8 @@ std::string Model::compare(const Prediction& expected, const Fate& actual) const
     return {};
   }
   if (fate.end == End::kSent &&
-      (fate.out_port != actual.out_port || fate.fragment_mtu != actual.fragment_mtu)) {
+      (fate.out_port != actual.out_port ||
+       (fate.reason == DropReason::kNone && fate.fragment_mtu != actual.fragment_mtu))) {
     return fmt::format("{}; expected: {}", to_string(actual), to_string(fate));
   }
   if (fate.frame.size() != actual.frame.size()) {

@@ -30,7 +30,7 @@ Model::Prediction Model::from_server(const Case& c, const AddressSetup* local, c
     return dropped(DropReason::kServerGone);
   }
   connection.last_seen = seconds();
-  if (seen.protocol == kProtocolTcp) {
+  if (seen.sort == Sort::kTransport && seen.protocol == kProtocolTcp) {
     const uint8_t flags = seen.tcp_flags;
     if ((flags & kFlagRst) != 0) {
       connection.server_reset = true;
@@ -45,20 +45,12 @@ Model::Prediction Model::from_server(const Case& c, const AddressSetup* local, c
       connection.server_fin |= (flags & kFlagFin) != 0;
     }
     set_state(connection, next_state(connection.state, flags, Seen::kOutput));
-    if (connection.server_acknowledged && (flags & kFlagRst) == 0) {
-      const uint32_t end = seen.sequence + static_cast<uint32_t>(seen.payload) +
-                           ((flags & kFlagSyn) != 0 ? 1U : 0U) +
-                           ((flags & kFlagFin) != 0 ? 1U : 0U);
-      if (static_cast<int32_t>(end - connection.server_next_sequence) > 0) {
-        connection.server_next_sequence = end;
-      }
-    }
   }
   return to_client(c, local, flow, connection.server, &connection);
 }
 
 Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, const Flow& flow,
-                                   const ServerId& server, const Connection* connection) {
+                                   const ServerId& server, Connection* connection) {
   const std::optional<Setup::Hop> hop = setup_.hop_to(flow.client);
   if (!hop) {
     return dropped(DropReason::kNoRoute);
@@ -69,8 +61,14 @@ Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, con
       mac = connection->client_mac;
     } else if (c.actual.end == End::kDropped && c.actual.reason == DropReason::kNeighborTimeout) {
       return dropped(DropReason::kNeighborTimeout);  // until the main thread has been asked
+    } else if (const auto macs = client_macs_.find({flow.client, hop->port});
+               macs != client_macs_.end() && c.actual.frame.size() >= 6 &&
+               macs->second.contains(get_mac(c.actual.frame, 0))) {
+      mac = get_mac(c.actual.frame, 0);  // another packet of the client's has shown it
     }
   }
+  const std::optional<Setup::Hop> server_hop = setup_.hop_to(server.address);
+  clamped_to_ = server_hop ? mss_of(server, *server_hop, c.seen.family) : uint16_t{0};
   const PortSetup& port = setup_.ports[index(hop->port)];
   uint16_t fragment_mtu = 0;
   if (c.seen.length() > port.mtu) {
@@ -78,6 +76,10 @@ Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, con
       return too_big(c, local, port.mtu);
     }
     fragment_mtu = port.mtu;
+  }
+  if (connection != nullptr && connection->server_acknowledged && c.seen.sort == Sort::kTransport &&
+      c.seen.protocol == kProtocolTcp && (c.seen.tcp_flags & kFlagRst) == 0) {
+    advance(connection->server_next_sequence, c.seen);
   }
   if (c.seen.ttl <= 1) {
     return expired(c, local);
@@ -87,7 +89,8 @@ Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, con
   if (server.mode == Mode::kFullNat) {
     ends.destination = End16{flow.client, flow.client_port};
   }
-  const Bytes& frame = c.packet.frame;
+  const Bytes frame =
+      clamped_to_ == 0 ? c.packet.frame : clamp(c.packet.frame, c.seen, clamped_to_).frame;
   Written written = c.seen.sort == Sort::kIcmpError ? translate_error(frame, c.seen, ends, true)
                                                     : translate(frame, c.seen, ends, true);
   if (!mac) {
@@ -105,8 +108,9 @@ Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, con
   put_mac(prediction.fate.frame, 6, port.mac);
   put_mac(prediction.fate.frame, 0, *mac);
   // A client's new MAC is noted once a second.
-  if (connection->former_client_mac && connection->client_mac_since == seconds() &&
-      c.actual.frame.size() >= 6 && get_mac(c.actual.frame, 0) == *connection->former_client_mac) {
+  if (connection != nullptr && connection->former_client_mac &&
+      connection->client_mac_since == seconds() && c.actual.frame.size() >= 6 &&
+      get_mac(c.actual.frame, 0) == *connection->former_client_mac) {
     put_mac(prediction.fate.frame, 0, *connection->former_client_mac);
   }
   return prediction;
@@ -131,6 +135,9 @@ Model::Prediction Model::unknown_reply(const Case& c, const AddressSetup* local)
   if (local != nullptr) {
     return refuse(c, local->address, DropReason::kReplyUnmatched, c.seen.protocol == kProtocolTcp);
   }
+  if (c.seen.sort == Sort::kLaterFragment) {
+    return otherwise_routed(c, DropReason::kReplyUnmatched);
+  }
   const auto found = flow_of_reply(c);
   if (!found) {
     return otherwise_routed(c, DropReason::kReplyUnmatched);
@@ -138,7 +145,10 @@ Model::Prediction Model::unknown_reply(const Case& c, const AddressSetup* local)
   const auto& [flow, server] = *found;
   const bool alone =
       service_of(server).one_packet && flow.protocol == kProtocolUdp && !c.seen.is_fragment();
-  if ((c.seen.tcp_flags & kFlagRst) != 0 || alone || find(flow) != nullptr) {
+  if (find(flow) != nullptr) {
+    return dropped(DropReason::kReplyUnmatched);  // it has another server
+  }
+  if ((c.seen.tcp_flags & kFlagRst) != 0 || alone) {
     return to_client(c, nullptr, flow, server, nullptr);
   }
   Connection connection;
@@ -147,7 +157,10 @@ Model::Prediction Model::unknown_reply(const Case& c, const AddressSetup* local)
   connection.worker = c.worker;
   connection.state = State::kUdp;
   if (flow.protocol == kProtocolTcp) {
-    connection.state = next_state(State::kNone, c.seen.tcp_flags, Seen::kOutput);
+    // A server's SYN answers the client's: it is no server that opens a connection.
+    connection.state = (c.seen.tcp_flags & kFlagSyn) != 0
+                           ? State::kSynReceived
+                           : next_state(State::kNone, c.seen.tcp_flags, Seen::kOutput);
     connection.next_sequence = c.seen.acknowledgement;
     connection.server_seen = true;
     connection.server_next_sequence =
@@ -214,23 +227,37 @@ std::optional<std::pair<Flow, ServerId>> Model::flow_of_reply(const Case& c) {
   const Fate& actual = c.actual;
   if (actual.end == End::kKernel ||
       (actual.end == End::kDropped && actual.reason == DropReason::kReplyUnmatched)) {
+    for (const Possible& each : possible) {
+      if (actual.end == End::kDropped && find(each.flow) != nullptr) {
+        return std::pair(each.flow, each.server);
+      }
+    }
     const bool must = sure == 1 && possible.size() == 1;
     return must ? std::optional(std::pair(possible[0].flow, possible[0].server)) : std::nullopt;
   }
-  const Possible* taken = &possible.front();
+  const auto without_entry =
+      std::find_if(possible.begin(), possible.end(),
+                   [&](const Possible& each) { return find(each.flow) == nullptr; });
+  const Possible* taken = without_entry == possible.end() ? &possible.front() : &*without_entry;
+  bool visible = possible.size() == 1;
   if (actual.end == End::kSent && actual.reason == DropReason::kNone) {
     const Dissection out = dissect(actual.frame);
     for (const Possible& each : possible) {
       if (out.source == each.flow.vip && out.source_port == each.flow.vip_port) {
         taken = &each;
+        visible = true;
       }
     }
   } else if (peek_) {
     for (const Possible& each : possible) {
-      taken = peek_(each.flow) ? &each : taken;
+      const std::optional<Choice> choice = peek_(each.flow);
+      if (choice && choice->server == each.server.address) {
+        taken = &each;
+        visible = true;
+      }
     }
   }
-  if (service_of(taken->server).hashes()) {
+  if (visible && service_of(taken->server).hashes()) {
     hashed_[{taken->server.service, taken->flow}] = {
         pool_of(service_of(taken->server), seen.family), taken->server};
   }

@@ -220,6 +220,19 @@ uint8_t outer_protocol(Wrapping wrapping, uint8_t inner) {
 
 }  // namespace
 
+bool is_damaged(const Bytes& frame, const Dissection& seen) {
+  if (seen.sort != Sort::kTransport || seen.is_fragment()) {
+    return false;
+  }
+  const size_t field = checksum_field(seen);
+  const uint16_t checksum = get16(frame, field);
+  if (seen.protocol == kProtocolUdp &&
+      (checksum == 0 || get16(frame, seen.transport + 4) != seen.transport_length())) {
+    return false;
+  }
+  return ones_add(covered_sum(frame, seen, field), checksum) != 0xffff;
+}
+
 Written wrap(const Bytes& frame, const Dissection& seen, const Outer& outer) {
   Written out;
   const Family family = outer.destination.family();

@@ -53,6 +53,8 @@ struct Outer {
   uint16_t gue_port = 6080;
 };
 [[nodiscard]] size_t tunnel_overhead(Wrapping wrapping, Family outer);
+// A GUE checksum over IPv6 may be derived from the segment's own: where that is wrong, so is this.
+[[nodiscard]] bool is_damaged(const Bytes& frame, const Dissection& seen);
 [[nodiscard]] Written wrap(const Bytes& frame, const Dissection& seen, const Outer& outer);
 
 // The options of a SYN lowered to `maximum` (RFC 9293 section 3.7.1).

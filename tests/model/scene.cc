@@ -157,6 +157,11 @@ ServiceSetup make_service(Random& random, int number, const std::set<Mode>& mode
   if (one_in(random, 2)) {
     service.sources_v6 = prefix("2001:db8:a:1::/120");
   }
+  if (one_in(random, 3)) {
+    service.mss = 1200;
+  } else {
+    service.mss_auto = one_in(random, 2);
+  }
   return service;
 }
 
@@ -207,17 +212,22 @@ Change random_change(Random& random, const Scene& scene, const std::set<Mode>& m
       change.value = static_cast<uint16_t>(random_mode(random, modes));
       break;
     case ChangeKind::kLease:
-      change.value = static_cast<uint16_t>(below(random, 4));
+      change.value = static_cast<uint16_t>(one_in(random, 3) ? below(random, 4) : 3);
+      break;
+    case ChangeKind::kService:
+      change.value = static_cast<uint16_t>(one_in(random, 3) ? 0 : 1);
       break;
     case ChangeKind::kMtu:
     case ChangeKind::kPortUp:
       change.which = static_cast<uint16_t>(below(random, 2));
-      change.value = kMtus[below(random, kMtus.size())];
+      change.value = change.kind == ChangeKind::kMtu
+                         ? kMtus[below(random, kMtus.size())]
+                         : static_cast<uint16_t>(one_in(random, 5) ? 0 : 1);
       break;
     case ChangeKind::kNeighbor:
     case ChangeKind::kNeighborMac:
       change.which = static_cast<uint16_t>(below(random, scene.setup.neighbors.size()));
-      change.value = static_cast<uint16_t>(below(random, 3));
+      change.value = static_cast<uint16_t>(one_in(random, 2) ? 1 : below(random, 3));
       break;
     default:
       change.value = static_cast<uint16_t>(below(random, 4));
@@ -271,9 +281,11 @@ void change_service(const Change& change, const Scene& scene, ServiceSetup& serv
   }
 }
 
-void toggle_service(const Change& change, const Scene& scene, Setup& setup) {
+void set_service(const Change& change, const Scene& scene, Setup& setup) {
   const std::string& name = scene.setup.services[change.which].name;
-  if (std::erase_if(setup.services, [&](const auto& each) { return each.name == name; }) == 0) {
+  if (change.value == 0) {
+    std::erase_if(setup.services, [&](const auto& each) { return each.name == name; });
+  } else if (setup.service(name) == nullptr) {
     setup.services.push_back(scene.setup.services[change.which]);
   }
 }
@@ -285,12 +297,12 @@ void apply(const Change& change, const Scene& scene, Setup& setup) {
     case ChangeKind::kLease:
       return;  // not of the Setup
     case ChangeKind::kService:
-      return toggle_service(change, scene, setup);
+      return set_service(change, scene, setup);
     case ChangeKind::kMtu:
       setup.ports[change.which].mtu = change.value;
       return;
     case ChangeKind::kPortUp:
-      setup.ports[change.which].up = !setup.ports[change.which].up;
+      setup.ports[change.which].up = change.value != 0;
       return;
     case ChangeKind::kNeighbor:
       setup.neighbors[change.which].state = static_cast<Known>(change.value % 3);
@@ -334,7 +346,7 @@ std::string to_string(const Change& change, const Scene& scene) {
       return fmt::format("{} scheduler {}", service(),
                          kSchedulers[change.value % kSchedulers.size()]);
     case ChangeKind::kService:
-      return fmt::format("{} removed, or added again", service());
+      return fmt::format("{} {}", service(), change.value == 0 ? "removed" : "there (again)");
     case ChangeKind::kOnDown:
       return fmt::format("{} on_server_down {}", service(),
                          std::array{"keep", "reset", "reschedule"}[change.value % 3]);
@@ -346,7 +358,8 @@ std::string to_string(const Change& change, const Scene& scene) {
     case ChangeKind::kMtu:
       return fmt::format("{} mtu {}", scene.setup.ports[change.which].name, change.value);
     case ChangeKind::kPortUp:
-      return fmt::format("{} down, or up again", scene.setup.ports[change.which].name);
+      return fmt::format("{} {}", scene.setup.ports[change.which].name,
+                         change.value == 0 ? "down" : "up");
     case ChangeKind::kNeighbor:
       return fmt::format("neighbor {} {}", scene.setup.neighbors[change.which].address.to_string(),
                          std::array{"unknown", "reachable", "failed"}[change.value % 3]);

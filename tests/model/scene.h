@@ -54,12 +54,12 @@ enum class ChangeKind : uint8_t {
   kWeight,     // to `value`
   kMode,       // to `value`
   kScheduler,  // to `value`
-  kService,    // removed or added again
+  kService,    // 0: removed; else there
   kOnDown,     // to `value`
   kAnswers,    // what cannot be served is answered or not
   kLease,      // forwards: bit 0 of `value`; answers: bit 1
   kMtu,        // of a port, to `value`
-  kPortUp,     // or down
+  kPortUp,     // 0: down
   kNeighbor,   // to the state `value`
   kNeighborMac,
 };

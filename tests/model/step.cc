@@ -1,5 +1,6 @@
 #include "tests/model/step.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -63,9 +64,12 @@ void mutate(Random& random, Step& step) {
 }
 
 // Most flows are few, so that they meet; a conversation goes on for some steps.
-Step random_step(Random& random, const Scene& scene, const Step& former) {
+Step random_step(Random& random, const Scene& scene, const Step& former, bool has_replies) {
   Step step;
   step.what = random_what(random);
+  if (!has_replies && step.what == What::kReply) {
+    step.what = What::kPacket;
+  }
   const bool goes_on = is_packet(former) && one_in(random, 2);
   step.client = goes_on ? former.client : static_cast<uint8_t>(below(random, 4));
   step.listener =
@@ -104,6 +108,46 @@ Step random_step(Random& random, const Scene& scene, const Step& former) {
   return step;
 }
 
+// A datagram in fragments: in disorder, with one lost, twice or too long, with a pause.
+void add_datagram(Random& random, const Scene& scene, std::vector<Step>& steps, bool has_replies) {
+  Step step;
+  step.what = has_replies && one_in(random, 2) ? What::kReply : What::kPacket;
+  step.client = static_cast<uint8_t>(below(random, 4));
+  step.listener = static_cast<uint8_t>(below(random, scene.listeners.size()));
+  step.client_port = static_cast<uint16_t>(40000 + below(random, 4));
+  step.flags = kFlags[below(random, kFlags.size())];
+  step.payload = static_cast<uint16_t>(100 + below(random, 4000));
+  step.dont_fragment = one_in(random, 4);
+  step.extra = one_in(random, 3) ? static_cast<Extra>(below(random, 7)) : Extra::kNone;
+  step.datagram = static_cast<uint16_t>(steps.size());
+  step.parts = static_cast<uint8_t>(2 + below(random, 4));
+  std::vector<Step> parts;
+  for (step.part = 0; step.part < step.parts; ++step.part) {
+    step.hashed = !one_in(random, 3);
+    step.worker = one_in(random, 3) ? static_cast<int>(below(random, 4)) : -1;
+    step.overlaps = step.part != 0 && one_in(random, 16);
+    step.ttl = one_in(random, 30) ? uint8_t{1} : uint8_t{64};
+    if (!one_in(random, 20)) {
+      parts.push_back(step);
+    }
+    if (one_in(random, 20)) {
+      parts.push_back(step);
+    }
+  }
+  if (one_in(random, 2)) {
+    std::shuffle(parts.begin(), parts.end(), random);
+  }
+  for (const Step& part : parts) {
+    steps.push_back(part);
+    if (one_in(random, 16)) {
+      Step pause;
+      pause.what = What::kPause;
+      pause.pause_ms = static_cast<uint32_t>(1 + below(random, 900));
+      steps.push_back(pause);
+    }
+  }
+}
+
 }  // namespace
 
 bool is_packet(const Step& step) {
@@ -115,8 +159,12 @@ std::vector<Step> random_steps(uint64_t seed, const Scene& scene, const std::set
   Random random(seed);
   std::vector<Step> steps;
   Step former;
+  const bool has_replies = modes.contains(Mode::kNat) || modes.contains(Mode::kFullNat);
   while (steps.size() < count) {
-    Step step = random_step(random, scene, former);
+    if (one_in(random, 40)) {
+      add_datagram(random, scene, steps, has_replies);
+    }
+    Step step = random_step(random, scene, former, has_replies);
     if (step.what == What::kChange) {
       step.change = random_change(random, scene, modes);
     }
@@ -173,6 +221,10 @@ std::string details(const Step& step, bool tcp) {
   }
   text += name_of(step.extra);
   text += name_of(step.to_mac);
+  if (step.parts != 0) {
+    text += fmt::format(", fragment {} of {} of datagram {}{}", step.part + 1, step.parts,
+                        step.datagram, step.overlaps ? ", overlapping" : "");
+  }
   for (const auto& [place, bits] : step.mutations) {
     text += fmt::format(", byte {} ^ {:02x}", place, bits);
   }

@@ -60,6 +60,11 @@ struct Step {
   std::vector<std::pair<uint16_t, uint8_t>> mutations;  // place, what it is XORed with
   uint16_t cut = 0;                                     // bytes that are missing at the end
   uint32_t pause_ms = 0;
+  // One of `parts` fragments of a datagram, the `part`-th; 0 parts: whole.
+  uint8_t parts = 0;
+  uint8_t part = 0;
+  uint16_t datagram = 0;  // its identification
+  bool overlaps = false;  // begins eight bytes too early
   Change change;
 };
 
