@@ -1,14 +1,19 @@
 // What became of a packet, in a line as an engineer would write it down:
 //
 //   lan, lan > server2: client:40000 > server2:9000 tcp S ttl 63
-//   wan, wan > client: vip > client icmp port-unreachable ttl 63 { client:40000 > vip:8053 udp ttl
-//   62 "query" }
+//
+//   wan, wan > client: vip > client icmp port-unreachable ttl 63 { client:40000 > vip:8053 udp ...
+//   }
+//
 //   lan, lan > server1: lan > server1 gre/4in6 ttl 64 { client:40000 > vip:6001 tcp S ttl 64 }
+//
 //   dropped: reply_unmatched
+//
 //   answered ttl_expired: wan, wan > client: ...
+//
 //   kernel: server1 > wan: ...
 //
-// in front of the colon the port that it leaves by, and the MACs; behind it the IP packet. Both
+// In front of the colon the port that it leaves by, and the MACs; behind it the IP packet. Both
 // families have the same names, those of Family4or6. It is read from the bytes, by code that shares
 // nothing with the dataplane, and every checksum that can be computed is: a wrong one is the note's
 // last word.

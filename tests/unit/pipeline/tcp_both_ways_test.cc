@@ -221,7 +221,7 @@ TEST_P(UdpBothWays, OfOnePacketIsAnsweredThoughNothingIsRemembered) {
   network.change_address(
       {.address = ip_address(family.leased_vip), .lease = LeaseSlot{1}, .virtual_mac = {}});
   network.set_lease(0);  // the other VIP is held by another node
-  network.add_client_hop(kWan, family.client, {mac_address(kClientMac), NeighborState::kReachable});
+  // Its last datagram has said where the client is.
   EXPECT_EQ(note(talk.answer()),
             fmt::format("wan, wan > client: vip:{} > client:40000 udp ttl 63 \"response\"",
                         settings().port));

@@ -289,6 +289,10 @@ std::string Case::name() const {
   return text;
 }
 
+void PrintTo(const Case& which, std::ostream* out) {
+  *out << which.name();
+}
+
 std::vector<Case> cases(const std::vector<std::string>& services) {
   std::vector<Case> all;
   for (const Family4or6& family : both_families()) {

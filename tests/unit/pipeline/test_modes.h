@@ -1,19 +1,19 @@
 // What a TestNetwork has with Options::all_modes, on every VIP:
 //
-//   service          listens    server's port   scheduler
-//   nat-web, -dns    8000 tcp, 8053 udp   9000, 9053      rr
-//   nat-any, -udp    8001 tcp, 8002 udp   the listener's  rr
-//   nat-shop, -game  8443 tcp, 8443 udp   9443, 9444      mh, weights 3, 2, 1
-//   full-web, -dns   7000 tcp, 7053 udp   9000, 9053      rr
-//   full-any, -udp   7001 tcp, 7002 udp   the listener's  rr
-//   ipip, gre, gue   6000, 6001, 6002 tcp, as -udp udp    rr; servers of both families in both
-//   pools gue-shop         6443 tcp   mh, weights 3, 2, 1
+//   - nat-web, nat-dns: tcp 8000, udp 8053, to the servers' ports 9000, 9053; rr
+//   - nat-any, nat-any-udp: tcp 8001, udp 8002, to the same port; rr
+//   - nat-shop, nat-game: tcp 8443, udp 8443, to 9443, 9444; mh, weights 3, 2, 1
+//   - full-web, full-dns: tcp 7000, udp 7053, to 9000, 9053; rr
+//   - full-any, full-any-udp: tcp 7001, udp 7002, to the same port; rr
+//   - ipip, gre, gue: tcp 6000, 6001, 6002; as ipip-udp and so on udp; rr; servers of both families
+//     for clients of both
+//   - gue-shop: tcp 6443; mh, weights 3, 2, 1
 //
-//   FULLNAT has the local addresses 10.0.1.1 and 10.0.1.2, 2001:db8:b::1 and ::2; 10.0.1.3 and ::3 are of
-//   lease slot 1 and no service's. Servers route through 10.0.0.254 and 2001:db8:a::fe, or through
-//   10.0.0.253 and 2001:db8:a::fd, which are of lease slot 1 and have a virtual MAC.
+// FULLNAT has the local addresses 10.0.1.1 and 10.0.1.2, 2001:db8:b::1 and ::2; 10.0.1.3 and ::3
+// are of lease slot 1 and no service's. Servers route through 10.0.0.254 and 2001:db8:a::fe, or
+// through 10.0.0.253 and 2001:db8:a::fd, which are of lease slot 1 and have a virtual MAC.
 //
-//   Clients are on-link on the wan port; far_client is behind the router.
+// Clients are on-link on the wan port; far_client is behind the router.
 //
 // A Talk is what a client and a server say to each other through it.
 #pragma once
@@ -106,6 +106,7 @@ struct Case {
   std::string service;
   [[nodiscard]] std::string name() const;
 };
+void PrintTo(const Case& which, std::ostream* out);
 std::vector<Case> cases(const std::vector<std::string>& services);
 
 class InMode : public ::testing::TestWithParam<Case> {

@@ -195,6 +195,11 @@ TEST_P(Translated, AnswersAServerWhosePacketsEndHereAsItsRouter) {
                         talk.server_port(), talk.peer_name(), what));
   EXPECT_EQ(note(talk.ask(talk.request().ttl(2))),
             to_server(talk.is_tcp() ? "tcp . ttl 1" : "udp ttl 1 \"query\""));
+  // Without an address of its own on that port it is the gateway, or who the server speaks to.
+  network.snapshot.ports[1].ipv4 = network.snapshot.ports[1].ipv6 = {};
+  const std::string said = note(talk.answer(talk.reply().ttl(1)));
+  EXPECT_NE(said.find(is_nat() ? ": gateway > server2 icmp" : ": local"), std::string::npos)
+      << said;
 }
 
 }  // namespace
