@@ -61,7 +61,7 @@ namespace ballast {
   X(kFragmentTiny, "fragment_tiny",                                                                \
     "first fragment without its transport header, or an overlap of it (RFC 1858)")                 \
   X(kFragmentLength, "fragment_length",                                                            \
-    "fragment without a byte, or not of a multiple of 8, or that ends beyond 65535")                        \
+    "fragment without a byte, or not of a multiple of 8, or that ends beyond 65535")               \
   X(kFragmentLater, "fragment_later", "later fragment of a flow that is not known")                \
   X(kFragmentOverlap, "fragment_overlap", "fragment that overlaps another of its datagram")        \
   X(kFragmentRoom, "fragment_room",                                                                \

@@ -13,8 +13,12 @@ TEST_F(HandOverFieldTest, IsTheSameForAllWorkersAndApartForEveryFrame) {
   ASSERT_TRUE(first && second);
   const test::Mbuf one = mbuf_of(test::Bytes(100));
   const test::Mbuf other = mbuf_of(test::Bytes(100));
-  const HandOverNote fragment{Big16::from_host(40000), Big16::from_host(53), HandOver::kFragment};
-  const HandOverNote flow{{}, {}, HandOver::kFlow};
+  const HandOverNote fragment{.datagram_source_port = Big16::from_host(40000),
+                              .datagram_destination_port = Big16::from_host(53),
+                              .datagram_protocol = IpProtocol::kUdp,
+                              .kind = HandOver::kFragment};
+  HandOverNote flow;
+  flow.kind = HandOver::kFlow;
   first->of(one.get()) = fragment;
   first->of(other.get()) = flow;
   one->port = 3;
