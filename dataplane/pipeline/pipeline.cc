@@ -54,7 +54,8 @@ Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings&
       punt_limiter_(settings.punt),
       answer_limit_(settings.answers_per_second, kAnswerBurst),
       fragments_(settings.flow_hash_key, surroundings.memory),
-      cursors_(fresh_cursors(settings.max_pools, settings.worker)) {}
+      cursors_(fresh_cursors(settings.max_pools, settings.worker)),
+      identification_(index(settings.worker)) {}
 
 void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   decided_by_ = {};

@@ -339,8 +339,10 @@ class Pipeline {
   size_t flow_count_ = 0;
   Gates gates_{};
   Gates reply_gates_{};
-  ClientMacs client_macs_;       // of those without connections
-  uint16_t identification_ = 0;  // of the last outer IPv4 header
+  ClientMacs client_macs_;  // of those without connections
+  // Of the last outer IPv4 header. Each worker counts in a lane of its own: two that send from one
+  // source must not use the same at once, or fragments of two packets become one.
+  uint16_t identification_;
 };
 
 }  // namespace ballast

@@ -150,14 +150,16 @@ bool Pipeline::enter_tunnel(Packet& packet, Slot& slot, const RealServer& server
   }
   const uint16_t mtu = snapshot_->ports[index(server.out_port)].mtu;
   const auto flow_hash = static_cast<uint32_t>(slot.probe.hash >> 32);
+  identification_ = static_cast<uint16_t>(identification_ + around_.steering.workers());
   OuterFields outer{.source = one_of(tunnel.first_source, tunnel.sources, flow_hash),
                     .flow_hash = flow_hash,
-                    .identification = ++identification_,
+                    .identification = identification_,
                     .mtu = mtu};
   PacketView frame = packet.view();
   RewriteResult result = tunnel.header.encapsulate(frame, packet.headroom, slot.parsed, outer);
   if (result == RewriteResult::kMustFragment) {
     outer.mtu = UINT16_MAX;
+    outer.is_cut = true;
     packet.fragment_mtu = mtu;
     result = tunnel.header.encapsulate(frame, packet.headroom, slot.parsed, outer);
   }

@@ -190,7 +190,7 @@ RewriteResult TunnelHeader::check(PacketView frame, size_t headroom, const Parse
 void TunnelHeader::write_ipv4(PacketView frame, size_t offset, const Inner& inner,
                               const OuterFields& outer) const {
   const bool dont_fragment =
-      inner.dont_fragment || tunnel_.dont_fragment == OuterDontFragment::kAlways;
+      !outer.is_cut && (inner.dont_fragment || tunnel_.dont_fragment == OuterDontFragment::kAlways);
   const Big16 total_length = Big16::from_host(static_cast<uint16_t>(inner.length + overhead_));
   const Big16 identification = Big16::from_host(dont_fragment ? uint16_t{0} : outer.identification);
   const Big16 fragment = Big16::from_host(dont_fragment ? kIpv4DontFragment : uint16_t{0});

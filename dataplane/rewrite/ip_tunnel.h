@@ -71,6 +71,7 @@ struct OuterFields {
   uint32_t flow_hash = 0;       // of the inner flow, all bits equally good
   uint16_t identification = 0;  // of the outer IPv4 header, where it counts
   uint16_t mtu = 0;             // what the outer packet may be long
+  bool is_cut = false;          // whoever sends it will cut it: no DF, whatever is inside
 };
 
 // Bytes that are put in front of a packet.

@@ -196,13 +196,23 @@ TEST_P(Tunnels, AreCutIntoFragmentsWhereTheSenderAllowsIt) {
     EXPECT_FALSE(Frame(outcome.frame).ipv4()->dont_fragment());
     EXPECT_EQ(network.send(packet_of(1500 - overhead(), false).build()).fragment_mtu, 0);
   } else {
-    // Of 1280 bytes: nobody can be told to send less (RFC 8200 section 5).
+    // Of 1280 bytes: nobody can be told to send less (RFC 8200 section 5), and an outer IPv4 header
+    // must allow what is done to it (RFC 4213 section 3.2.2).
     network.snapshot.ports[index(kLan)].mtu = 1280;
-    const Outcome outcome = talk.ask(packet_of(1280));
-    EXPECT_EQ(outcome.verdict, Verdict::kTransmit);
-    EXPECT_EQ(outcome.fragment_mtu, 1280);
-    EXPECT_EQ(note(talk.ask(packet_of(1281))).substr(0, 63),
-              "answered too_big: wan, wan > client: vip > client icmp too-big ");
+    for (const Family outer : {Family::kIpv4, Family::kIpv6}) {
+      to(outer);
+      network.pass(1000 * kSecond);
+      talk.open();
+      const Outcome outcome = talk.ask(packet_of(1280));
+      EXPECT_EQ(outcome.verdict, Verdict::kTransmit);
+      EXPECT_EQ(outcome.fragment_mtu, 1280);
+      if (outer == Family::kIpv4) {
+        EXPECT_FALSE(Frame(outcome.frame).ipv4()->dont_fragment());
+        EXPECT_EQ(Frame(outcome.frame).wrong_checksum(), "");
+      }
+      EXPECT_EQ(note(talk.ask(packet_of(1281))).substr(0, 63),
+                "answered too_big: wan, wan > client: vip > client icmp too-big ");
+    }
   }
 }
 
