@@ -395,6 +395,7 @@ Written Model::wrapped(const Incoming& packet, const Dissection& seen, const Flo
     outer.source = get_address(out, at + (v4 ? 12 : 8), family);
   }
   outer.identification = v4 ? get16(out, at + 4) : uint16_t{0};
+  outer.is_cut = actual.fragment_mtu != 0;
   outer.flow_label = v4 ? 0 : get32(out, at) & 0xfffff;
   if (service.wrapping == Wrapping::kGue) {
     outer.source_port = get16(out, at + (v4 ? 20 : 40));

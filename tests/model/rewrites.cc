@@ -244,7 +244,7 @@ Written wrap(const Bytes& frame, const Dissection& seen, const Outer& outer) {
   put16(out.frame, seen.network - 2, v4 ? 0x0800 : 0x86dd);
   append_ip(out.frame, outer.source, outer.destination, outer_protocol(outer.wrapping, inner),
             seen.tos, length);
-  const bool may_fragment = seen.is_v4() && !seen.dont_fragment;
+  const bool may_fragment = outer.is_cut || (seen.is_v4() && !seen.dont_fragment);
   if (v4) {
     put16(out.frame, seen.network + 4, may_fragment ? outer.identification : uint16_t{0});
     put16(out.frame, seen.network + 6, may_fragment ? 0 : 0x4000);

@@ -51,6 +51,7 @@ struct Outer {
   uint32_t flow_label = 0;
   uint16_t source_port = 0;
   uint16_t gue_port = 6080;
+  bool is_cut = false;  // into fragments, on its way out
 };
 [[nodiscard]] size_t tunnel_overhead(Wrapping wrapping, Family outer);
 // A GUE checksum over IPv6 may be derived from the segment's own: where that is wrong, so is this.
