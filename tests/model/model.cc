@@ -195,6 +195,9 @@ Model::Prediction Model::expect_for_ours(const Case& c, const AddressSetup& ours
       if (seen.is_fragment()) {
         return dropped(DropReason::kFragmentLater);
       }
+      if (get_mac(c.packet.frame, 6).is_multicast()) {
+        return dropped(DropReason::kSourceAddress);
+      }
       Written reply = echo_reply_to(c.packet.frame, seen);
       Prediction prediction = answered(c, DropReason::kNone, std::move(reply.frame));
       prediction.either_zero = reply.either_zero;

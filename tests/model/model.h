@@ -133,7 +133,7 @@ class Model {
     uint64_t last_seen = 0;  // seconds
     uint64_t look_at = 0;    // when its end is looked at next
     std::optional<MacAddress> client_mac;
-    std::optional<MacAddress> former_client_mac;  // good for the rest of the second
+    std::optional<MacAddress> former_client_mac;  // good until the new one is noted
     uint64_t client_mac_since = 0;
     PortIndex client_port{};
     std::optional<uint16_t> worker;

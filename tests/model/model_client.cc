@@ -80,6 +80,8 @@ void Model::note_client(const Case& c, Connection& connection) {
     connection.former_client_mac = connection.client_mac;
     connection.client_mac = mac;
     connection.client_mac_since = seconds();
+  } else if (connection.client_mac == mac && seconds() > connection.client_mac_since) {
+    connection.former_client_mac.reset();
   }
 }
 

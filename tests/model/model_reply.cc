@@ -107,9 +107,8 @@ Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, con
   prediction.fate.frame = std::move(written.frame);
   put_mac(prediction.fate.frame, 6, port.mac);
   put_mac(prediction.fate.frame, 0, *mac);
-  // A client's new MAC is noted once a second.
-  if (connection != nullptr && connection->former_client_mac &&
-      connection->client_mac_since == seconds() && c.actual.frame.size() >= 6 &&
+  // A client's new MAC is noted with its first packet of a second.
+  if (connection != nullptr && connection->former_client_mac && c.actual.frame.size() >= 6 &&
       get_mac(c.actual.frame, 0) == *connection->former_client_mac) {
     put_mac(prediction.fate.frame, 0, *connection->former_client_mac);
   }
@@ -257,7 +256,9 @@ std::optional<std::pair<Flow, ServerId>> Model::flow_of_reply(const Case& c) {
       }
     }
   }
-  if (visible && service_of(taken->server).hashes()) {
+  const ServiceSetup& of_taken = service_of(taken->server);
+  const bool alone = of_taken.one_packet && seen.protocol == kProtocolUdp && !seen.is_fragment();
+  if (visible && of_taken.hashes() && !alone) {  // a datagram by itself may be any server's
     hashed_[{taken->server.service, taken->flow}] = {
         pool_of(service_of(taken->server), seen.family), taken->server};
   }
