@@ -17,8 +17,7 @@
 //     - when its set is full and it is the oldest there: a flood of new datagrams shortens the time
 //       in which the fragments of one have to arrive, and refuses nobody;
 //     - when nobody of it has passed, and the last one who waited has given up;
-//     - when a first fragment comes that does not fit, 500 ms after anything of it that did. That
-//     is
+//     - when a first fragment comes that does not fit, 500 ms after anything of it that did: it is
 //       another datagram under the same identification: IPv4 has 65,536 of them for a pair of hosts
 //       and a protocol, and a fast sender is through with them in less than two seconds (RFC 4963
 //       section 3; 0.8 s at 10 Gbit/s in datagrams of 16,000 bytes). Were it held to be an overlap,

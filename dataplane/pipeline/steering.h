@@ -6,11 +6,11 @@
 // others software computes it here, and a packet on the wrong worker is handed over. Correctness
 // never depends on the NIC.
 //
-//   - The flows of NAT, whose replies carry the server's address in the VIP's place: by the
-//   client's
-//     half of the four-tuple alone, the other half zero, as a NIC hashes what comes from clients
-//     when it is told to leave the destination out (L3_SRC_ONLY, L4_SRC_ONLY). The client's half is
-//     in the source's place for both directions: it is a hash of the flow, not of the frame.
+//   - The flows of NAT, whose replies carry the server's address in the VIP's place: by the half of
+//     the four-tuple that is the client's alone, the other half zero, as a NIC hashes what comes
+//     from clients when it is told to leave the destination out (L3_SRC_ONLY, L4_SRC_ONLY). The
+//     client's half is in the source's place for both directions: it is a hash of the flow, not of
+//     the frame.
 //   - Fragments: by what all of a datagram have in common, and what no NIC hashes, to the worker
 //     that knows the datagram's ports or will know them. Only from there to the flow's owner.
 #pragma once
