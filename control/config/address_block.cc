@@ -100,8 +100,7 @@ std::optional<std::vector<IpAddress>> addresses_in(const AddressBlock& block, si
 
 std::vector<std::string> ranges_of(std::vector<IpAddress> addresses) {
   std::ranges::sort(addresses);
-  const auto repeated = std::ranges::unique(addresses);
-  addresses.erase(repeated.begin(), repeated.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   std::vector<std::string> ranges;
   for (size_t i = 0; i < addresses.size();) {
     size_t end = i + 1;

@@ -56,9 +56,9 @@ const AddressRoles::Use* AddressRoles::find(AddressRole role, const IpAddress& a
 }
 
 const AddressRoles::Uses& AddressRoles::all(AddressRole role) const {
-  static const Uses kNone;
+  static const Uses none;
   const auto found = uses_.find(role);
-  return found == uses_.end() ? kNone : found->second;
+  return found == uses_.end() ? none : found->second;
 }
 
 void AddressRoles::check(TomlReport& report) const {
