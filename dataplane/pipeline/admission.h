@@ -39,6 +39,23 @@ inline bool is_hashed_by_ports(const ParsedHeaders& parsed) {
           parsed.transport_offset == parsed.network_offset + sizeof(Ipv6Header));
 }
 
+// Whether a fragment may be of a datagram with ports: of all else no first one will ever come by
+// the table of fragments. In IPv6 a later one names what stands behind the fragment header of the
+// first, which may be an extension header in front of TCP or UDP (RFC 8200 section 4.5).
+inline bool may_have_ports(const ParsedHeaders& parsed) {
+  switch (parsed.protocol) {
+    case IpProtocol::kTcp:
+    case IpProtocol::kUdp:
+      return true;
+    case IpProtocol::kRouting:
+    case IpProtocol::kAuthentication:
+    case IpProtocol::kDestinationOptions:
+      return parsed.family == Family::kIpv6;
+    default:
+      return false;
+  }
+}
+
 // To its connection, by slot.key, if this worker owns it.
 inline void Pipeline::enter_flow(Packet& packet, Slot& slot) {
   if (around_.steering.workers() != 1 && packet.handed_over != HandOver::kFlow) {

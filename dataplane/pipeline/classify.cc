@@ -241,8 +241,9 @@ bool Pipeline::classify_nat_reply(Packet& packet, Slot& slot) {
     enter_icmp_error_to_server(packet, slot);
     return true;
   }
-  if ((parsed.kind != PacketKind::kTransport && parsed.kind != PacketKind::kLaterFragment) ||
-      !is_server(parsed.source)) {
+  const bool is_of_a_flow = parsed.kind == PacketKind::kTransport ||
+                            (parsed.kind == PacketKind::kLaterFragment && may_have_ports(parsed));
+  if (!is_of_a_flow || !is_server(parsed.source)) {
     return false;
   }
   open_gate(reply_gates_, parsed.source, packet, nullptr);

@@ -3,14 +3,6 @@
 #include "dataplane/pipeline/admission.h"
 
 namespace ballast {
-namespace {
-
-// What has ports at all: of all else no first fragment will ever come by here.
-bool may_have_ports(const ParsedPacket& parsed) {
-  return parsed.protocol != IpProtocol::kIcmp && parsed.protocol != IpProtocol::kIcmpv6;
-}
-
-}  // namespace
 
 void Pipeline::enter_fragment(Packet& packet, Slot& slot) {
   if (!may_have_ports(slot.parsed)) {

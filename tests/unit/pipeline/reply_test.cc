@@ -196,6 +196,20 @@ TEST_P(FromServers, WhatIsFromARoutedNetworkGoesToTheKernel) {
                         talk.is_tcp() ? "tcp S ttl 64" : "udp ttl 64 \"response\""));
 }
 
+// No first fragment will ever say where these belong.
+TEST_P(FromServers, LaterFragmentsWithoutPortsGoWhereTheFirstOneGoes) {
+  const auto of_a_ping = packet()
+                             .ethernet(mac_of_server(1), kLanMac)
+                             .ip(talk.server_address(), family.client)
+                             .echo_request(1, 1)
+                             .payload(Bytes(64, 'x'));
+  const auto later = PacketBuilder(of_a_ping).fragment(24, 24, false);
+  EXPECT_EQ(talk.answer(later).reason, DropReason::kTransit);
+  route(prefix_of_servers());
+  EXPECT_EQ(talk.answer(PacketBuilder(of_a_ping).fragment(0, 24, true)).verdict, Verdict::kKernel);
+  EXPECT_EQ(talk.answer(later).verdict, Verdict::kKernel);
+}
+
 TEST_P(FromServers, WhatIsToARoutedNetworkGoesToTheKernel) {
   route(prefix_of_servers());
   const auto to_server = packet().ip(family.client, talk.server_address()).tcp(1, 22, kSyn);
