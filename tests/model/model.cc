@@ -271,8 +271,9 @@ Model::Prediction Model::expect_for_others(const Case& c) {
                         {seen.quote.source, seen.quote.source_port},
                         seen.quote.protocol});
   }
-  if ((seen.sort == Sort::kTransport || seen.sort == Sort::kLaterFragment) &&
-      is_nat_server(seen.source)) {
+  const bool is_of_a_flow = seen.sort == Sort::kTransport ||
+                            (seen.sort == Sort::kLaterFragment && may_have_ports(seen));
+  if (is_of_a_flow && is_nat_server(seen.source)) {
     return expect_transport(c, nullptr);
   }
   return otherwise_routed(c, DropReason::kTransit);

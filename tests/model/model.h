@@ -200,6 +200,7 @@ class Model {
   std::optional<Prediction> refuse_question(const Case& c, const std::optional<IpAddress>& target);
 
   // --- model_fragments.cc
+  static bool may_have_ports(const Dissection& seen);
   Prediction expect_fragment(const Case& c, const AddressSetup* ours);
   void forget_waiting(const Held& held, uint64_t id);
   std::string judge_released_fragment(const Held& held, uint64_t id, const Fate& actual,

@@ -31,9 +31,20 @@ bool are_all_of(const std::map<size_t, size_t>& ranges, size_t total) {
 
 }  // namespace
 
+// The first of a datagram of another protocol has none to tell. Behind an IPv6 fragment header may
+// be further extension headers.
+bool Model::may_have_ports(const Dissection& seen) {
+  constexpr uint8_t kRouting = 43;
+  constexpr uint8_t kAuthentication = 51;
+  constexpr uint8_t kDestinationOptions = 60;
+  return seen.protocol == kProtocolTcp || seen.protocol == kProtocolUdp ||
+         (!seen.is_v4() && (seen.protocol == kRouting || seen.protocol == kAuthentication ||
+                            seen.protocol == kDestinationOptions));
+}
+
 Model::Prediction Model::expect_fragment(const Case& c, const AddressSetup* ours) {
   const Dissection& seen = c.seen;
-  if (seen.protocol == kProtocolIcmp || seen.protocol == kProtocolIcmpv6) {
+  if (!may_have_ports(seen)) {
     return dropped(DropReason::kFragmentLater);
   }
   const DatagramKey key{seen.source, seen.destination, seen.fragment_id,
