@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/bench/flow_book.h"
+
 namespace ballast::bench {
 namespace {
 
@@ -42,6 +44,44 @@ TEST(BenchTraffic, EveryFlowIsOpenedBeforeItsSecondPacket) {
     }
     EXPECT_EQ(opened.size(), flows);
     EXPECT_EQ(trusted.size(), flows);
+  }
+}
+
+// Opened by steps, flows come in the order of kOpen, each once a step.
+TEST(BenchTraffic, StepsGoOverTheFlowsOfOpening) {
+  for (const uint32_t flows : kSizes) {
+    std::vector<uint32_t> opened;
+    Traffic opening(Pattern::kOpen, flows, 7);
+    for (uint32_t i = 0; i < (flows + 31) / 32 * 64; ++i) {
+      const Next next = opening.next<Pattern::kOpen>();
+      if (next.flags == kSyn && opened.size() < flows) {
+        opened.push_back(next.number);
+      }
+    }
+    std::vector<uint32_t> stepped;
+    for (uint32_t begin = 0; begin < flows; begin += 100) {
+      const uint32_t count = std::min(flows - begin, 100U);
+      Traffic step(Step{begin, count, kSyn | kAck}, flows, 7);
+      for (uint32_t i = 0; i < count; ++i) {
+        const Next next = step.next<Pattern::kStep>();
+        EXPECT_EQ(next.flags, kSyn | kAck);
+        stepped.push_back(next.number);
+      }
+    }
+    EXPECT_EQ(stepped, opened);
+  }
+}
+
+// What is noted of a flow is found again when its turn comes.
+TEST(BenchTraffic, TheBookIsInTheOrderOfTurns) {
+  for (const uint32_t flows : kSizes) {
+    FlowBook book(flows);
+    Traffic traffic(Pattern::kKnown, flows);
+    for (uint32_t i = 0; i < 2 * flows; ++i) {
+      const uint32_t turn = traffic.next_turn();
+      EXPECT_EQ(turn, i % flows);
+      EXPECT_EQ(book.turn_of(traffic.next<Pattern::kKnown>().number), turn);
+    }
   }
 }
 
