@@ -289,6 +289,10 @@ std::optional<Choice> DataplaneRun::chosen(const Flow& flow) const {
   return std::nullopt;
 }
 
+bool DataplaneRun::is_nat_server(const IpAddress& address) const {
+  return !world_.snapshot()->reply_sources->find(address).empty();
+}
+
 uint32_t DataplaneRun::active_connections(ServerIndex server) const {
   uint32_t sum = 0;
   for (const auto& worker : workers_) {

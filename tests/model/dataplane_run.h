@@ -51,6 +51,8 @@ class DataplaneRun : public ServerLoads {
   std::vector<Decided> tick(uint64_t now_ns);
   // What the connection table says of a flow; nothing when it has no entry.
   [[nodiscard]] std::optional<Choice> chosen(const Flow& flow) const;
+  // Whether a server of NAT has this address, or had it and is not yet forgotten.
+  [[nodiscard]] bool is_nat_server(const IpAddress& address) const;
   // Empty, or what does not add up: packets lost, counters that say something else.
   [[nodiscard]] std::string wrong_accounts() const;
 

@@ -23,8 +23,10 @@ class Play {
       : scene_(scene),
         setup_(scene.setup),
         dataplane_(scene.setup, scene.workers, scene.seed),
-        model_(scene.setup, LocalPortRange{},
-               [this](const Flow& flow) { return dataplane_.chosen(flow); }) {
+        model_(
+            scene.setup, LocalPortRange{},
+            [this](const Flow& flow) { return dataplane_.chosen(flow); },
+            [this](const IpAddress& address) { return dataplane_.is_nat_server(address); }) {
     set_lease(3);
     difference_ = dataplane_.configure(setup_);
   }

@@ -16,8 +16,9 @@ std::string to_string(const Flow& flow) {
                      end(flow.client, flow.client_port), end(flow.vip, flow.vip_port));
 }
 
-Model::Model(const Setup& setup, const LocalPortRange& local_ports, Peek peek)
-    : local_ports_(local_ports), peek_(std::move(peek)) {
+Model::Model(const Setup& setup, const LocalPortRange& local_ports, Peek peek,
+             Remembered remembered)
+    : local_ports_(local_ports), peek_(std::move(peek)), remembered_(std::move(remembered)) {
   configure(setup);
 }
 
@@ -25,11 +26,6 @@ void Model::configure(const Setup& setup) {
   setup_ = setup;
   for (const ServiceSetup& service : setup.services) {
     services_[service.name] = service;
-    for (const ServerSetup& server : service.servers) {
-      if (service.mode == Mode::kNat) {
-        nat_servers_.insert(server.address);
-      }
-    }
   }
 }
 
@@ -258,10 +254,8 @@ Model::Prediction Model::expect_for_others(const Case& c) {
         std::any_of(connections_.begin(), connections_.end(), [&](const auto& each) {
           return each.second.server.mode == Mode::kNat && each.second.server.address == address;
         });
-    // One that is gone is forgotten when the main thread comes to it.
-    const bool is_forgotten =
-        c.actual.reason == DropReason::kTransit || c.actual.end == End::kKernel;
-    return is_now || has_connections || (nat_servers_.contains(address) && !is_forgotten);
+    // One that is gone is forgotten when the main thread comes to it: when, is free.
+    return is_now || has_connections || remembered_(address);
   };
   const Dissection& seen = c.seen;
   if (seen.sort == Sort::kIcmpError && seen.quote.has_ports &&
@@ -271,8 +265,8 @@ Model::Prediction Model::expect_for_others(const Case& c) {
                         {seen.quote.source, seen.quote.source_port},
                         seen.quote.protocol});
   }
-  const bool is_of_a_flow = seen.sort == Sort::kTransport ||
-                            (seen.sort == Sort::kLaterFragment && may_have_ports(seen));
+  const bool is_of_a_flow =
+      seen.sort == Sort::kTransport || (seen.sort == Sort::kLaterFragment && may_have_ports(seen));
   if (is_of_a_flow && is_nat_server(seen.source)) {
     return expect_transport(c, nullptr);
   }

@@ -84,7 +84,10 @@ class Model {
  public:
   using Peek = std::function<std::optional<Choice>(const Flow&)>;
 
-  Model(const Setup& setup, const LocalPortRange& local_ports, Peek peek);
+  // Whether the dataplane still takes packets from there for a NAT server's.
+  using Remembered = std::function<bool(const IpAddress&)>;
+
+  Model(const Setup& setup, const LocalPortRange& local_ports, Peek peek, Remembered remembered);
 
   void configure(const Setup& setup);
   void set_lease(uint8_t slot, bool forwards, bool answers);
@@ -200,6 +203,7 @@ class Model {
   std::optional<Prediction> refuse_question(const Case& c, const std::optional<IpAddress>& target);
 
   // --- model_fragments.cc
+  [[nodiscard]] static DatagramKey datagram_of(const Dissection& fragment);
   static bool may_have_ports(const Dissection& seen);
   Prediction expect_fragment(const Case& c, const AddressSetup* ours);
   void forget_waiting(const Held& held, uint64_t id);
@@ -286,11 +290,11 @@ class Model {
   Setup setup_;
   const LocalPortRange local_ports_;
   const Peek peek_;
+  const Remembered remembered_;
   std::map<std::string, ServiceSetup> services_;     // all there ever were, as they were last
   std::map<uint8_t, std::pair<bool, bool>> leases_;  // forwards, answers
   std::map<Flow, Connection> connections_;
   std::map<Return, Flow> returns_;
-  std::set<IpAddress> nat_servers_;                       // all there ever were
   std::map<std::pair<Flow, Family>, TunnelMarks> marks_;  // by family of the outer header
   struct Resting {
     uint64_t since = 0;

@@ -31,6 +31,11 @@ bool are_all_of(const std::map<size_t, size_t>& ranges, size_t total) {
 
 }  // namespace
 
+Model::DatagramKey Model::datagram_of(const Dissection& fragment) {
+  return {fragment.source, fragment.destination, fragment.fragment_id,
+          fragment.is_v4() ? fragment.protocol : uint8_t{0}};
+}
+
 // The first of a datagram of another protocol has none to tell. Behind an IPv6 fragment header may
 // be further extension headers.
 bool Model::may_have_ports(const Dissection& seen) {
@@ -47,8 +52,7 @@ Model::Prediction Model::expect_fragment(const Case& c, const AddressSetup* ours
   if (!may_have_ports(seen)) {
     return dropped(DropReason::kFragmentLater);
   }
-  const DatagramKey key{seen.source, seen.destination, seen.fragment_id,
-                        seen.is_v4() ? seen.protocol : uint8_t{0}};
+  const DatagramKey key = datagram_of(seen);
   const auto known = datagrams_.find(key);
   if (known != datagrams_.end() && milliseconds() - known->second.begun_ms >= kLifeMs) {
     datagrams_.erase(known);
@@ -115,14 +119,6 @@ std::string Model::judge_released_fragment(const Held& held, uint64_t id, const 
                                            uint16_t worker) {
   if (!held.ports) {
     forget_waiting(held, id);
-    // A server that was removed is forgotten some time later: whether its first fragment was looked
-    // at could not be seen.
-    const Dissection seen = dissect(held.fragment->frame);
-    const Case c{*held.fragment, actual, seen, worker, std::nullopt};
-    if (nat_servers_.contains(seen.source) &&
-        compare(otherwise_routed(c, DropReason::kReplyUnmatched), actual).empty()) {
-      return {};
-    }
     const uint64_t waited = milliseconds() - held.since_ms;
     if (actual.end != End::kDropped || actual.reason != DropReason::kFragmentTimeout ||
         waited < kPatienceMs) {

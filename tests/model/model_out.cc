@@ -199,8 +199,7 @@ std::string Model::compare(const Prediction& expected, const Fate& actual) const
     return {};
   }
   if (fate.end == End::kSent &&
-      (fate.out_port != actual.out_port ||
-       (fate.reason == DropReason::kNone && fate.fragment_mtu != actual.fragment_mtu))) {
+      (fate.out_port != actual.out_port || fate.fragment_mtu != actual.fragment_mtu)) {
     return fmt::format("{}; expected: {}", to_string(actual), to_string(fate));
   }
   if (fate.frame.size() != actual.frame.size()) {

@@ -250,7 +250,7 @@ std::optional<std::pair<Flow, ServerId>> Model::flow_of_reply(const Case& c) {
   } else if (peek_) {
     for (const Possible& each : possible) {
       const std::optional<Choice> choice = peek_(each.flow);
-      if (choice && choice->server == each.server.address) {
+      if (choice && choice->server == each.server.address && find(each.flow) == nullptr) {
         taken = &each;
         visible = true;
       }
