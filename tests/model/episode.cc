@@ -84,14 +84,14 @@ class Play {
   }
 
   // A flow's owner follows from its listener's mode: with several workers, a connection does not
-  // survive that its listener is gone or changes its mode to or from NAT.
+  // survive that its service changes its mode to or from NAT.
   [[nodiscard]] bool moves_owners(const Change& change) const {
-    const bool nat_is_there = std::any_of(setup_.services.begin(), setup_.services.end(),
-                                          [](const auto& each) { return each.mode == Mode::kNat; });
-    const bool becomes_nat =
-        change.kind == ChangeKind::kMode && static_cast<Mode>(change.value) == Mode::kNat;
-    return scene_.workers != 1 && (nat_is_there || becomes_nat) &&
-           (change.kind == ChangeKind::kMode || change.kind == ChangeKind::kService);
+    if (scene_.workers == 1 || change.kind != ChangeKind::kMode) {
+      return false;
+    }
+    const ServiceSetup* service = setup_.service(scene_.setup.services[change.which].name);
+    return service != nullptr &&
+           (service->mode == Mode::kNat) != (static_cast<Mode>(change.value) == Mode::kNat);
   }
 
   void differ(const std::string& text) {
