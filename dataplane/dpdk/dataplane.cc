@@ -27,6 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr uint32_t kMbufsPerWorkerAndPort = 4096;
+constexpr std::chrono::milliseconds kClientHopsPause{20};
 constexpr std::chrono::nanoseconds kLongestWait{WaitingRoom::kPatienceNs};
 constexpr uint16_t kMbufRoom = RTE_MBUF_DEFAULT_BUF_SIZE;
 constexpr uint64_t kLargestMbufPool = 1U << 20U;
@@ -410,8 +411,13 @@ void Dataplane::forward_neighbor_requests() {
       }
     }
   }
-  // What comes while a snapshot is on its way to the workers is collected for the next.
-  if (!wanted_client_hops_.empty() && !snapshots_->busy()) {
+  // What comes while a snapshot is on its way to the workers is collected for the next; and since a
+  // snapshot costs what the configuration is large, and all connections a look at their routes,
+  // strangers' packets cause one every now and then at the most.
+  const auto now = std::chrono::steady_clock::now();
+  if (!wanted_client_hops_.empty() && !snapshots_->busy() &&
+      now - named_client_hops_at_ >= kClientHopsPause) {
+    named_client_hops_at_ = now;
     name_client_hops();
   }
 }

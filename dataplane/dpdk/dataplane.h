@@ -131,6 +131,7 @@ class Dataplane : private api::RequestHandler {
   std::unique_ptr<SnapshotSlot> snapshots_;
   // Clients on a port's own network whose MACs workers need; named in the next snapshot.
   std::vector<NeighborTable::Key> wanted_client_hops_;
+  std::chrono::steady_clock::time_point named_client_hops_at_;
   std::shared_ptr<const AddressTable> filtered_addresses_;  // whose MACs the ports let in
   std::vector<Crew> crews_;
   std::vector<std::unique_ptr<Worker>> workers_;

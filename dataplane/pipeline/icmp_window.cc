@@ -3,7 +3,9 @@
 //
 // The end of the latest segment is followed with every packet; a quoted one lies at most a window
 // before it. Windows are scaled, by factors that are not followed: kFlight bounds what is believed.
-// So a blind attacker hits with one of 256 guesses, beside the four-tuple.
+// So a blind attacker hits with one of 256 guesses, beside the four-tuple. Who can also send
+// segments in the client's name may move what is followed: it follows any jump, since a VIP that
+// was with another node for a while comes back with connections that have gone on.
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/pipeline/segment.h"
 

@@ -270,6 +270,9 @@ bool Pipeline::find_way(Packet& packet, const FlowKey& flow, TranslationRecord& 
       drop(packet, DropReason::kNeighborTimeout);
       return false;
     }
+    if (!hop->gateway) {
+      around_.requests.need_client(hop->port, next_hop, now_ns_);  // it is in use still
+    }
     note_neighbor(record, neighbor, !hop->gateway);
     record.client_port = port;
   }
