@@ -150,13 +150,14 @@ TEST_P(FullNat, TakesAnotherPortForASynOnAClosingConnection) {
   EXPECT_EQ(network.connections().size(), 1U);
 }
 
-// The server keeps it in TIME_WAIT for 60 s, however soon it ends here.
+// The server keeps it in TIME_WAIT for time_wait seconds, however soon it ends here.
 TEST_P(FullNat, NeverHandsOutATupleThatTheServerMayHoldInTimeWait) {
   if (!talk.is_tcp()) {
     GTEST_SKIP();
   }
   TestNetwork::Options options = all_modes();
   options.local_ports.first_port = options.local_ports.last_port = 5000;
+  options.local_ports.time_wait = 60;
   TestNetwork small(options);
   small.use_servers(GetParam().service, {1});
   for (uint16_t port = 1; port <= 2; ++port) {
