@@ -42,7 +42,8 @@ LocalPorts::IsOwned by_worker(uint32_t worker, uint32_t workers) {
   };
 }
 
-constexpr LocalPortSettings kFewPorts{.first_port = 5000, .last_port = 5009, .tuples = 1000};
+constexpr LocalPortSettings kFewPorts{
+    .first_port = 5000, .last_port = 5009, .time_wait = 60, .tuples = 1000};
 
 TEST(LocalPorts, GoUpFromARandomPortAndAroundTheEnd) {
   std::set<uint16_t> starts;
