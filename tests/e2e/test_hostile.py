@@ -92,7 +92,7 @@ MALFORMED = {
     "icmp_inner": v4(icmp_error(b"\xff" * 28), protocol=1),
     "icmp_unmatched": v4(icmp_error(wire.ipv4(VIP4, CLIENT4, 6, syn()[:20], total_length=40)), protocol=1),
     "fragment_tiny": v4(syn()[:8], fragment=0x2000),
-    "fragment_later": v4(bytes(64), fragment=0x0010),
+    "fragment_later": v4(bytes(64), protocol=1, fragment=0x0010),  # with ports it would wait for its first
     "arp_malformed": (0x0806, bytes(10)),
     "no_service": v4(syn(port=81)),
     "protocol_unsupported": v4(bytes(40), protocol=132),
