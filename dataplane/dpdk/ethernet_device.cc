@@ -22,7 +22,7 @@ constexpr uint64_t kWantedRss = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFR
                                 RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
 constexpr uint32_t kTag = sizeof(rte_vlan_hdr);
 // Around the IP packet: Ethernet, two tags.
-constexpr uint32_t kLongestLinkHeader = sizeof(rte_ether_hdr) + 2 * kTag;
+constexpr uint32_t kLongestLinkHeader = sizeof(rte_ether_hdr) + 2 * sizeof(rte_vlan_hdr);
 // XDP keeps this free in front of a frame, in a buffer that it wants to fit into a page.
 constexpr uint32_t kXdpHeadroom = 256;
 constexpr uint32_t kPage = 4096;
