@@ -6,7 +6,8 @@
 //   BucketIndex over the same entries finds them by ReturnKey: the four-tuple between the server
 //   and its peer. Neither entry nor record holds that tuple as a whole, since server and local
 //   addresses are numbers of the forwarding snapshot; so every function that compares takes
-//   `key_of`: from (const Connection&, const TranslationRecord&) to the ReturnKey. It must say the
+//   `key_of`: from (const Connection&, const TranslationRecord&) to the ReturnKey; with a member
+//   is_key(connection, record, key) it may compare by itself. It must say the
 //   same as long as the entry lives: the server's identity is its endpoint, and the index of a
 //   server or local address is not used again before its connections are gone.
 //
@@ -56,7 +57,7 @@ class TranslationTable {
     return records_[index_of(connection)];
   }
   // For a packet from the client, beside ConnectionTable::prefetch_entry().
-  void prefetch_record(const ConnectionProbe& probe) const {
+  [[gnu::always_inline]] void prefetch_record(const ConnectionProbe& probe) const {
     __builtin_prefetch(&records_[probe.candidate], 1);
   }
 
@@ -66,13 +67,13 @@ class TranslationTable {
     return find(key, flow_hash(key.tuple, hash_key_), key_of);
   }
   // Pass 1: hashes the key, prefetches its bucket. Also worth it ahead of an insert().
-  void prefetch_bucket(const ReturnKey& key, ConnectionProbe& probe) const {
+  [[gnu::always_inline]] void prefetch_bucket(const ReturnKey& key, ConnectionProbe& probe) const {
     probe.hash = flow_hash(key.tuple, hash_key_);
     probe.candidate = 0;
     index_.prefetch(probe.hash);
   }
   // Pass 2: matches tags, prefetches the entry they point to, and its record.
-  void prefetch_entry(ConnectionProbe& probe) const {
+  [[gnu::always_inline]] void prefetch_entry(ConnectionProbe& probe) const {
     probe.candidate = index_.candidate(probe.hash);
     __builtin_prefetch(&entries_[probe.candidate], 1);
     prefetch_record(probe);
@@ -124,8 +125,13 @@ class TranslationTable {
   }
   template <typename KeyOf>
   [[nodiscard]] bool matches(ConnectionIndex entry, const ReturnKey& key, KeyOf& key_of) const {
-    return key_of(static_cast<const Connection&>(entries_[entry]),
-                  static_cast<const TranslationRecord&>(records_[entry])) == key;
+    const Connection& connection = entries_[entry];
+    const TranslationRecord& record = records_[entry];
+    if constexpr (requires { key_of.is_key(connection, record, key); }) {
+      return key_of.is_key(connection, record, key);
+    } else {
+      return key_of(connection, record) == key;
+    }
   }
   template <typename KeyOf>
   Connection* find(const ReturnKey& key, uint64_t hash, KeyOf& key_of) {

@@ -48,7 +48,7 @@ class ChecksumSum {
   }
 
   // 16 bits, in memory order, not complemented.
-  [[nodiscard]] constexpr uint16_t folded() const {
+  [[nodiscard, gnu::always_inline]] constexpr uint16_t folded() const {
     uint64_t sum = (sum_ & 0xffffffffU) + (sum_ >> 32);  // at most 33 bits
     sum = (sum & 0xffffU) + ((sum >> 16) & 0xffffU) + (sum >> 32);
     sum = (sum & 0xffffU) + (sum >> 16);
@@ -126,7 +126,7 @@ inline ChecksumSum pseudo_header_sum(const IpAddress& source, const IpAddress& d
 }
 
 // What goes into the checksum field, which was zero (or left out) in the sum.
-constexpr Big16 finish_checksum(ChecksumSum sum) {
+[[gnu::always_inline]] constexpr Big16 finish_checksum(ChecksumSum sum) {
   return std::bit_cast<Big16>(static_cast<uint16_t>(~sum.folded()));
 }
 
@@ -174,6 +174,8 @@ class ChecksumDelta {
     replace(before.bytes(), after.bytes());
   }
 
+  // Of changes that were added up as 64-bit numbers.
+  constexpr void add_sum(uint64_t sum) { sum_.add(sum); }
   // All the changes of another one.
   constexpr void add(const ChecksumDelta& other) { sum_.add(uint64_t{other.folded()}); }
 
@@ -184,7 +186,7 @@ class ChecksumDelta {
   }
 
   // HC' = ~(~HC + ~m + m').
-  [[nodiscard]] constexpr Big16 apply(Big16 checksum) const {
+  [[nodiscard, gnu::always_inline]] constexpr Big16 apply(Big16 checksum) const {
     ChecksumSum sum = sum_;
     sum.add(uint64_t{static_cast<uint16_t>(~std::bit_cast<uint16_t>(checksum))});
     return finish_checksum(sum);

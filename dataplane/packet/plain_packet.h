@@ -7,6 +7,7 @@
 //   such a packet, in straight lines without calls, and fills in the same values. Whatever is not
 //   plain, good or bad, goes to parse(), which knows every form and has a name for every fault.
 //   That the two agree is a property of the parser's tests and of its fuzzer.
+//   All of it is inlined by force: what it finds out stays in registers for the stage that asks.
 #pragma once
 
 #include <bit>
@@ -43,7 +44,7 @@ constexpr bool is_ordinary(uint32_t address) {
 }
 
 // RFC 1071 over a header without options.
-inline bool header_checksum_is_good(const Ipv4Header& ip) {
+[[gnu::always_inline]] inline bool header_checksum_is_good(const Ipv4Header& ip) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(&ip);
   uint64_t first = 0;
   uint64_t second = 0;
@@ -61,7 +62,7 @@ inline bool header_checksum_is_good(const Ipv4Header& ip) {
 
 // As IpAddress::v4(), stored as one word of 16 bytes: who copies it next need not wait until two
 // halves have left the store buffer.
-inline IpAddress mapped(IpAddress::V4Bytes address) {
+[[gnu::always_inline]] inline IpAddress mapped(IpAddress::V4Bytes address) {
   const IpAddress::Words words = IpAddress::v4(address).words();
   return std::bit_cast<IpAddress>(
       _mm_set_epi64x(static_cast<int64_t>(words.second), static_cast<int64_t>(words.first)));
@@ -74,7 +75,8 @@ constexpr bool is_ordinary(const IpAddress::Words& address) {
 
 // `length` bytes from `offset` on are the IP packet's; the headers in them must be in the first
 // segment.
-inline bool read_tcp(PacketView frame, size_t offset, size_t length, ParsedHeaders& out) {
+[[gnu::always_inline]] inline bool read_tcp(PacketView frame, size_t offset, size_t length,
+                                            ParsedHeaders& out) {
   const auto* tcp = frame.header_at<TcpHeader>(offset);
   if (tcp == nullptr) [[unlikely]] {
     return false;
@@ -92,7 +94,8 @@ inline bool read_tcp(PacketView frame, size_t offset, size_t length, ParsedHeade
   return true;
 }
 
-inline bool read_udp(PacketView frame, size_t offset, size_t length, ParsedHeaders& out) {
+[[gnu::always_inline]] inline bool read_udp(PacketView frame, size_t offset, size_t length,
+                                            ParsedHeaders& out) {
   const auto* udp = frame.header_at<UdpHeader>(offset);
   if (udp == nullptr) [[unlikely]] {
     return false;
@@ -110,8 +113,9 @@ inline bool read_udp(PacketView frame, size_t offset, size_t length, ParsedHeade
 }
 
 // What is the same for all plain packets of a family, and what its IP header says.
-inline void fill_network(Family family, uint8_t protocol, uint8_t ttl, size_t header_length,
-                         size_t length, ParsedHeaders& out) {
+[[gnu::always_inline]] inline void fill_network(Family family, uint8_t protocol, uint8_t ttl,
+                                                size_t header_length, size_t length,
+                                                ParsedHeaders& out) {
   out.network_offset = sizeof(EthernetHeader);
   out.transport_offset = static_cast<uint16_t>(sizeof(EthernetHeader) + header_length);
   out.network_length = static_cast<uint16_t>(length);
@@ -130,7 +134,7 @@ inline void fill_network(Family family, uint8_t protocol, uint8_t ttl, size_t he
   out.fragment_length = 0;
 }
 
-inline bool read_transport(PacketView frame, ParsedHeaders& out) {
+[[gnu::always_inline]] inline bool read_transport(PacketView frame, ParsedHeaders& out) {
   const size_t offset = out.transport_offset;
   const size_t end = sizeof(EthernetHeader) + out.network_length;
   if (end < offset) [[unlikely]] {
@@ -146,7 +150,7 @@ inline bool read_transport(PacketView frame, ParsedHeaders& out) {
   }
 }
 
-inline bool read_ipv4(PacketView frame, ParsedHeaders& out) {
+[[gnu::always_inline]] inline bool read_ipv4(PacketView frame, ParsedHeaders& out) {
   const auto* headers = frame.header_at<Ipv4Frame>(0);
   if (headers == nullptr) [[unlikely]] {
     return false;
@@ -167,7 +171,7 @@ inline bool read_ipv4(PacketView frame, ParsedHeaders& out) {
   return read_transport(frame, out);
 }
 
-inline bool read_ipv6(PacketView frame, ParsedHeaders& out) {
+[[gnu::always_inline]] inline bool read_ipv6(PacketView frame, ParsedHeaders& out) {
   const auto* headers = frame.header_at<Ipv6Frame>(0);
   if (headers == nullptr) [[unlikely]] {
     return false;
@@ -190,7 +194,7 @@ inline bool read_ipv6(PacketView frame, ParsedHeaders& out) {
 }  // namespace plain_packet
 
 // Whether the frame is plain; `out` is then what parse() makes of it, else unspecified.
-inline bool parse_plain(PacketView frame, ParsedHeaders& out) {
+[[gnu::always_inline]] inline bool parse_plain(PacketView frame, ParsedHeaders& out) {
   const auto* ethernet = frame.header_at<EthernetHeader>(0);
   if (ethernet == nullptr || ethernet->destination.is_multicast()) [[unlikely]] {
     return false;

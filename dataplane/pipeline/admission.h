@@ -7,25 +7,26 @@
 
 namespace ballast {
 
-inline bool Pipeline::is_open(const Gate& gate, const IpAddress& address,
-                              const Packet& packet) const {
+[[gnu::always_inline]] inline bool Pipeline::is_open(const Gate& gate, const IpAddress& address,
+                                                     const Packet& packet) const {
   const auto& ethernet = *packet.view().header_at<EthernetHeader>(0);
-  return gate.burst == burst_ && gate.address == address &&
+  return gate.epoch == epoch_ && gate.address == address &&
          gate.frame_destination == ethernet.destination && gate.port == packet.in_port &&
          ethernet.source != gate.port_mac;
 }
 
-// The VIP or local address, if a packet to it came by the same port and MAC in this burst, and was
-// let in; else null, and classify() decides.
-inline const LocalAddress* Pipeline::find_gate(const Packet& packet,
-                                               const ParsedHeaders& parsed) const {
+// The VIP or local address, if a packet to it came by the same port and MAC before, and was let in;
+// else null, and classify() decides.
+[[gnu::always_inline]] inline const LocalAddress* Pipeline::find_gate(
+    const Packet& packet, const ParsedHeaders& parsed) const {
   const Gate& gate = gates_[gate_of(parsed.destination)];
   return is_open(gate, parsed.destination, packet) ? gate.local : nullptr;
 }
 
-// Whether a reply of the same server in NAT came by the same port and MAC in this burst, and this
-// packet is for somebody else, too.
-inline bool Pipeline::passes_reply_gate(const Packet& packet, const ParsedHeaders& parsed) const {
+// Whether a reply of the same server in NAT came by the same port and MAC before, and this packet
+// is for somebody else, too.
+[[gnu::always_inline]] inline bool Pipeline::passes_reply_gate(const Packet& packet,
+                                                               const ParsedHeaders& parsed) const {
   return is_open(reply_gates_[gate_of(parsed.source)], parsed.source, packet) &&
          snapshot_->addresses->find(parsed.destination) == nullptr;
 }
@@ -57,25 +58,30 @@ inline bool may_have_ports(const ParsedHeaders& parsed) {
 }
 
 // To its connection, by slot.key, if this worker owns it.
-inline void Pipeline::enter_flow(Packet& packet, Slot& slot) {
+template <Pipeline::Replies kReplies>
+[[gnu::always_inline]] inline void Pipeline::enter_flow(Packet& packet, Slot& slot) {
   if (around_.steering.workers() != 1 && packet.handed_over != HandOver::kFlow) {
     const WorkerIndex owner = owner_of(packet, slot);
     if (owner != worker_) {
       return hand_over(packet, slot, owner, HandOver::kFlow);
     }
   }
-  if (slot.from == Side::kClient) [[likely]] {
+  if (kReplies == Replies::kNone || slot.from == Side::kClient) [[likely]] {
     connections_.prefetch_bucket(slot.flow(), slot.probe);
   } else {
     translations_->prefetch_bucket(slot.key, slot.probe);
   }
   flows_[flow_count_++] = {&packet, &slot};
   if (flow_count_ > kLead) [[likely]] {
-    fetch_entry(*flows_[flow_count_ - 1 - kLead].slot);
+    fetch_entry<kReplies>(*flows_[flow_count_ - 1 - kLead].slot);
   }
 }
 
-inline void Pipeline::fetch_entry(Slot& slot) {
+template <Pipeline::Replies kReplies>
+[[gnu::always_inline]] inline void Pipeline::fetch_entry(Slot& slot) {
+  if constexpr (kReplies == Replies::kNone) {
+    return connections_.prefetch_entry(slot.probe);
+  }
   if (slot.from == Side::kServer) {
     return translations_->prefetch_entry(slot.probe);
   }
@@ -85,7 +91,8 @@ inline void Pipeline::fetch_entry(Slot& slot) {
   }
 }
 
-inline void Pipeline::enter_client_flow(Packet& packet, Slot& slot) {
+// A client's packet: the flow as it stands in it.
+[[gnu::always_inline]] inline void Pipeline::key_of_client(Slot& slot) {
   const ParsedPacket& parsed = slot.parsed;
   FlowKey& flow = slot.flow();
   flow.client.set_words(parsed.source.words());
@@ -94,23 +101,25 @@ inline void Pipeline::enter_client_flow(Packet& packet, Slot& slot) {
   flow.vip_port = parsed.destination_port;
   flow.protocol = parsed.protocol;
   slot.from = Side::kClient;
-  enter_flow(packet, slot);
 }
 
-inline void Pipeline::enter_reply(Packet& packet, Slot& slot) {
+[[gnu::always_inline]] inline void Pipeline::key_of_reply(Slot& slot) {
   const ParsedPacket& parsed = slot.parsed;
   slot.key.assign({parsed.source, parsed.source_port, parsed.protocol}, parsed.destination,
                   parsed.destination_port);
   slot.from = Side::kServer;
-  enter_flow(packet, slot);
 }
 
 // By slot.local, the way of a flow or of a reply.
-inline void Pipeline::enter_transport(Packet& packet, Slot& slot) {
-  if (slot.local != nullptr && slot.local->role == AddressRole::kVip) [[likely]] {
-    return enter_client_flow(packet, slot);
+template <Pipeline::Replies kReplies>
+[[gnu::always_inline]] inline void Pipeline::enter_transport(Packet& packet, Slot& slot) {
+  if (kReplies == Replies::kNone ||
+      (slot.local != nullptr && slot.local->role == AddressRole::kVip)) [[likely]] {
+    key_of_client(slot);
+  } else {
+    key_of_reply(slot);
   }
-  enter_reply(packet, slot);
+  enter_flow<kReplies>(packet, slot);
 }
 
 }  // namespace ballast

@@ -247,16 +247,16 @@ bool Pipeline::classify_nat_reply(Packet& packet, Slot& slot) {
     return false;
   }
   open_gate(reply_gates_, parsed.source, packet, nullptr);
-  parsed.fragment ? enter_fragment(packet, slot) : enter_reply(packet, slot);
+  parsed.fragment ? enter_fragment(packet, slot) : enter_transport(packet, slot);
   return true;
 }
 
-// The next plain packet of this burst that comes the same way need not be looked at again.
+// The next plain packet that comes the same way need not be looked at again.
 void Pipeline::open_gate(Gates& gates, const IpAddress& address, const Packet& packet,
                          const LocalAddress* local) {
   gates[gate_of(address)] = {.address = address,
                              .local = local,
-                             .burst = burst_,
+                             .epoch = epoch_,
                              .frame_destination = ethernet_of(packet).destination,
                              .port_mac = snapshot_->ports[index(packet.in_port)].mac,
                              .port = packet.in_port};

@@ -1,20 +1,47 @@
-// Packets from clients: the connection, its server.
+// Packets from clients: the connection, its server, the short way there.
 #include <algorithm>
 
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/pipeline/segment.h"
+#include "dataplane/rewrite/direct_routing.h"
 #include "dataplane/rewrite/mss_clamp.h"
 
 namespace ballast {
 
+// Inlined by force into both kinds of forward().
+[[gnu::always_inline]] inline void Pipeline::send_to_server(Packet& packet, Slot& slot,
+                                                            ServerIndex server_index,
+                                                            Connection* connection) {
+  const RealServer& server = snapshot_->servers[index(server_index)];
+  const PortState& port = snapshot_->ports[index(server.out_port)];
+  const Neighbor neighbor = around_.neighbors.get(server.next_hop);
+  if (neighbor.state != NeighborState::kReachable || !port.up ||
+      slot.parsed.network_length > port.mtu) [[unlikely]] {
+    return send_with_care(packet, slot, server_index, connection);
+  }
+  if (server.mode != ForwardingMode::kDirectRouting &&
+      !rewrite_to_server(packet, slot, server, connection)) {
+    return;
+  }
+  around_.servers[server_index].count_in(slot.parsed.network_length);
+  rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
+  packet.out_port = server.out_port;
+  packet.verdict = Verdict::kTransmit;
+}
+
+template <Pipeline::Replies kReplies>
 void Pipeline::forward(Packet& packet, Slot& slot) {
-  if (slot.from == Side::kServer) {
-    return forward_reply(packet, slot);
+  if constexpr (kReplies == Replies::kSome) {
+    if (slot.from == Side::kServer) {
+      return forward_reply(packet, slot);
+    }
   }
   Connection* connection = connections_.find(slot.flow(), slot.probe);
   ServerIndex server = kNoServer;
   if (connection != nullptr && goes_on_as_it_is(*connection, slot.parsed)) [[likely]] {
-    if (connection->last_seen != now_ || connection->client_unseen) {
+    if constexpr (kReplies == Replies::kNone) {
+      connection->last_seen = now_;
+    } else if (connection->last_seen != now_ || connection->client_unseen) {
       note_seen_by_client(packet, *connection);
     }
     server = connection->server;
@@ -27,6 +54,9 @@ void Pipeline::forward(Packet& packet, Slot& slot) {
   }
   send_to_server(packet, slot, server, connection);
 }
+
+template void Pipeline::forward<Pipeline::Replies::kNone>(Packet& packet, Slot& slot);
+template void Pipeline::forward<Pipeline::Replies::kSome>(Packet& packet, Slot& slot);
 
 // What a SYN says of the segments that may be sent to the client.
 void Pipeline::limit_segments(const Packet& packet, const ParsedPacket& parsed,

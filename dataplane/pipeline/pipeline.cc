@@ -64,10 +64,18 @@ void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
 
 void Pipeline::look_around(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   snapshot_ = &snapshot;
-  ++burst_;
   now_ns_ = now_ns;
   now_ = static_cast<Seconds32>(now_ns / kNsPerSecond);
-  leases_ = around_.leases.masks(now_ns, snapshot.lease_slots);
+  const LeaseMasks leases = around_.leases.masks(now_ns, snapshot.lease_slots);
+  if (snapshot.serial == 0 || snapshot.serial != snapshot_serial_ || leases != leases_) {
+    ++epoch_;
+    replies_ = translations_ != nullptr &&
+                       (snapshot.addresses->translates() || !snapshot.reply_sources->empty())
+                   ? Replies::kSome
+                   : Replies::kNone;
+    snapshot_serial_ = snapshot.serial;
+  }
+  leases_ = leases;
   decided_by_.forwarding |= leases_.forwarding;
   decided_by_.answering |= leases_.answering;
 }
@@ -87,11 +95,17 @@ void Pipeline::process(std::span<Packet> burst, const ForwardingSnapshot& snapsh
 }
 
 void Pipeline::decide(std::span<Packet> burst) {
-  admit_all(burst);
-  look_up_rest();
-  forward_all();
+  if (replies_ == Replies::kNone) {
+    admit_all<Replies::kNone>(burst);
+    look_up_rest<Replies::kNone>();
+    return forward_all<Replies::kNone>();
+  }
+  admit_all<Replies::kSome>(burst);
+  look_up_rest<Replies::kSome>();
+  forward_all<Replies::kSome>();
 }
 
+template <Pipeline::Replies kReplies>
 void Pipeline::admit_all(std::span<Packet> burst) {
   flow_count_ = 0;
   for (size_t i = 0; i < burst.size(); ++i) {
@@ -102,10 +116,11 @@ void Pipeline::admit_all(std::span<Packet> burst) {
     } else if (const LocalAddress* local = find_gate(packet, slot.parsed); local != nullptr)
         [[likely]] {
       slot.local = local;
-      enter_transport(packet, slot);
-    } else if (translations_ != nullptr && passes_reply_gate(packet, slot.parsed)) {
+      enter_transport<kReplies>(packet, slot);
+    } else if (kReplies == Replies::kSome && passes_reply_gate(packet, slot.parsed)) {
       slot.local = nullptr;
-      enter_reply(packet, slot);
+      key_of_reply(slot);
+      enter_flow<kReplies>(packet, slot);
     } else {
       packet.reason = DropReason::kNone;
       classify(packet, slot);
@@ -119,17 +134,19 @@ void Pipeline::admit_any(Packet& packet, Slot& slot) {
   return reason == DropReason::kNone ? classify(packet, slot) : drop(packet, reason);
 }
 
+template <Pipeline::Replies kReplies>
 void Pipeline::look_up_rest() {
   for (size_t i = flow_count_ - std::min(flow_count_, kLead); i < flow_count_; ++i) {
-    fetch_entry(*flows_[i].slot);
+    fetch_entry<kReplies>(*flows_[i].slot);
   }
 }
 
 // What only some packets need to have fetched: an entry by way of its alternative bucket, what
 // hangs beside an entry that is about to move.
+template <Pipeline::Replies kReplies>
 inline void Pipeline::look_closer(Slot& slot) const {
   if (slot.probe.candidate == 0) [[unlikely]] {
-    if (slot.from == Side::kServer) {
+    if (kReplies == Replies::kSome && slot.from == Side::kServer) {
       translations_->prefetch_second_entry(slot.probe);
     } else {
       connections_.prefetch_second_entry(slot.probe);
@@ -139,15 +156,16 @@ inline void Pipeline::look_closer(Slot& slot) const {
   }
 }
 
+template <Pipeline::Replies kReplies>
 void Pipeline::forward_all() {
   for (size_t i = 0; i < std::min(kLead, flow_count_); ++i) {
-    look_closer(*flows_[i].slot);
+    look_closer<kReplies>(*flows_[i].slot);
   }
   for (size_t i = 0; i < flow_count_; ++i) {
     if (i + kLead < flow_count_) [[likely]] {
-      look_closer(*flows_[i + kLead].slot);
+      look_closer<kReplies>(*flows_[i + kLead].slot);
     }
-    forward(*flows_[i].packet, *flows_[i].slot);
+    forward<kReplies>(*flows_[i].packet, *flows_[i].slot);
   }
 }
 

@@ -115,6 +115,9 @@ class Pipeline {
 
  private:
   enum class Side : uint8_t { kClient, kServer };
+  // Whether the snapshot has NAT or FULLNAT, or connections of them are left. Without, all flows
+  // are clients' and have no records: the stages are compiled for each case.
+  enum class Replies : uint8_t { kNone, kSome };
 
   // One packet between the stages.
   struct Slot {
@@ -137,18 +140,24 @@ class Pipeline {
     Slot* slot;
   };
 
-  // A VIP or local address that packets of this burst were let in for, or a server in NAT whose
-  // replies were; by the way they came.
+  // A VIP or local address that packets were let in for, or a server in NAT whose replies were; by
+  // the way they came. Good as long as snapshot and leases are the same.
   struct Gate {
     IpAddress address;  // of the packets' destination; of a server's replies, their source
     const LocalAddress* local = nullptr;
-    uint64_t burst = 0;
+    uint64_t epoch = 0;
     MacAddress frame_destination;
     MacAddress port_mac;
     PortIndex port{};
   };
   static constexpr size_t kGates = 16;
   using Gates = std::array<Gate, kGates>;
+  // A VIP whose replies were asked for: whether its lease lets them pass, likewise.
+  struct VipOfReplies {
+    IpAddress address;
+    uint64_t epoch = 0;
+    bool forwards = false;
+  };
   [[nodiscard]] static size_t gate_of(const IpAddress& address) {
     return address.bytes()[15] % kGates;
   }
@@ -156,9 +165,13 @@ class Pipeline {
   // --- stages over the burst
   void look_around(const ForwardingSnapshot& snapshot, uint64_t now_ns);
   void decide(std::span<Packet> burst);
+  template <Replies kReplies>
   void admit_all(std::span<Packet> burst);  // parse, classify, steer, begin the lookups
-  void look_up_rest();                      // of the last flows: match tags, ask for entries
+  template <Replies kReplies>
+  void look_up_rest();  // of the last flows: match tags, ask for entries
+  template <Replies kReplies>
   void look_closer(Slot& slot) const;
+  template <Replies kReplies>
   void forward_all();  // connection, server, next hop, rewrite
 
   // --- admission (admission.h): plain packets by a way that is known to be open
@@ -167,13 +180,16 @@ class Pipeline {
   [[nodiscard]] const LocalAddress* find_gate(const Packet& packet,
                                               const ParsedHeaders& parsed) const;
   [[nodiscard]] bool passes_reply_gate(const Packet& packet, const ParsedHeaders& parsed) const;
+  template <Replies kReplies = Replies::kSome>
   void enter_transport(Packet& packet, Slot& slot);
-  void enter_client_flow(Packet& packet, Slot& slot);
-  void enter_reply(Packet& packet, Slot& slot);
+  static void key_of_client(Slot& slot);
+  static void key_of_reply(Slot& slot);
+  template <Replies kReplies = Replies::kSome>
   void enter_flow(Packet& packet, Slot& slot);
   [[nodiscard]] WorkerIndex owner_of(const Packet& packet, const Slot& slot) const;
   [[nodiscard]] bool goes_by_client(const Slot& slot) const;
   void hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, HandOver what_for);
+  template <Replies kReplies>
   void fetch_entry(Slot& slot);
 
   // --- fragments (fragments.cc): the ports of their datagram
@@ -211,6 +227,7 @@ class Pipeline {
   }
 
   // --- forward (forward.cc): packets from clients
+  template <Replies kReplies>
   void forward(Packet& packet, Slot& slot);
   [[nodiscard]] bool goes_on_as_it_is(const Connection& connection,
                                       const ParsedPacket& parsed) const;
@@ -251,6 +268,7 @@ class Pipeline {
 
   // --- reply (reply.cc): packets from servers, in NAT and FULLNAT
   void forward_reply(Packet& packet, Slot& slot);
+  [[nodiscard]] bool may_answer_for(const IpAddress& vip);
   void reply_of_unknown_flow(Packet& packet, Slot& slot);
   bool change_by_reply(Packet& packet, const Slot& slot, Connection& connection,
                        TranslationRecord& record);
@@ -284,7 +302,15 @@ class Pipeline {
                                     Connection* connection);
   bool enter_tunnel(Packet& packet, Slot& slot, const RealServer& server);
   bool fits(Packet& packet, const Slot& slot, uint16_t mtu);
-  bool was_rewritten(Packet& packet, const Slot& slot, RewriteResult result);
+  // False with the packet answered or dropped, as it came.
+  bool was_rewritten(Packet& packet, const Slot& slot, RewriteResult result) {
+    if (result == RewriteResult::kDone) [[likely]] {
+      return true;
+    }
+    refuse_to_rewrite(packet, slot, result);
+    return false;
+  }
+  void refuse_to_rewrite(Packet& packet, const Slot& slot, RewriteResult result);
   void send_by(Packet& packet, PortIndex out_port, NeighborIndex next_hop);
   void deliver(Packet& packet, const Neighbor& neighbor);
 
@@ -329,7 +355,9 @@ class Pipeline {
 
   // Of the burst under way.
   const ForwardingSnapshot* snapshot_ = nullptr;
-  uint64_t burst_ = 0;  // bursts (and ticks), counted
+  uint64_t snapshot_serial_ = 0;
+  Replies replies_ = Replies::kSome;
+  uint64_t epoch_ = 0;  // counts changes of the snapshot and the leases
   uint64_t now_ns_ = 0;
   Seconds32 now_ = 0;
   LeaseMasks leases_;
@@ -339,6 +367,7 @@ class Pipeline {
   size_t flow_count_ = 0;
   Gates gates_{};
   Gates reply_gates_{};
+  std::array<VipOfReplies, kGates> vips_of_replies_{};
   ClientMacs client_macs_;  // of those without connections
   // Of the last outer IPv4 header. Each worker counts in a lane of its own: two that send from one
   // source must not use the same at once, or fragments of two packets become one.

@@ -3,6 +3,7 @@
 
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/pipeline/segment.h"
+#include "dataplane/rewrite/direct_routing.h"
 #include "dataplane/rewrite/icmp_translate.h"
 #include "dataplane/rewrite/nat.h"
 #include "dataplane/service/slot_index.h"
@@ -47,8 +48,7 @@ void Pipeline::forward_reply(Packet& packet, Slot& slot) {
   if (connection == nullptr) {
     return reply_of_unknown_flow(packet, slot);
   }
-  const LocalAddress* vip = snapshot_->addresses->find(connection->key.vip);
-  if (vip == nullptr || !forwards(*vip)) {
+  if (!may_answer_for(connection->key.vip)) {
     return drop(packet, DropReason::kVipNotOwned);
   }
   TranslationRecord& record = translations_->of(*connection);
@@ -66,6 +66,16 @@ void Pipeline::note_seen_by_reply(Connection& connection) const {
     connection.last_seen = now_;
     connection.client_unseen = true;
   }
+}
+
+// Whether this node holds the VIP that a reply is sent from.
+inline bool Pipeline::may_answer_for(const IpAddress& vip) {
+  VipOfReplies& known = vips_of_replies_[gate_of(vip)];
+  if (known.epoch != epoch_ || known.address != vip) [[unlikely]] {
+    const LocalAddress* local = snapshot_->addresses->find(vip);
+    known = {.address = vip, .epoch = epoch_, .forwards = local != nullptr && forwards(*local)};
+  }
+  return known.forwards;
 }
 
 // False with the packet dropped.
@@ -293,12 +303,17 @@ void Pipeline::send_to_client(Packet& packet, Slot& slot, const FlowKey& flow, S
     return;
   }
   around_.servers[server].count_out(slot.parsed.network_length);
-  if (!is_mac(record)) {
-    return send_by(packet, out_port, neighbor_of(record));
-  }
   packet.out_port = out_port;
-  deliver(packet,
-          Neighbor{.mac = MacAddress(record.client_hop), .state = NeighborState::kReachable});
+  const bool by_mac = is_mac(record);
+  const Neighbor neighbor =
+      by_mac ? Neighbor{.mac = MacAddress(record.client_hop), .state = NeighborState::kReachable}
+             : around_.neighbors.get(neighbor_of(record));
+  if (neighbor.state == NeighborState::kReachable && port.up) [[likely]] {
+    rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
+    packet.verdict = Verdict::kTransmit;
+    return;
+  }
+  by_mac ? deliver(packet, neighbor) : send_by(packet, out_port, neighbor_of(record));
 }
 
 RewriteResult Pipeline::rewrite_to_client(Packet& packet, Slot& slot, const FlowKey& flow,
@@ -316,7 +331,9 @@ RewriteResult Pipeline::rewrite_to_client(Packet& packet, Slot& slot, const Flow
   }
   if (is_segment(parsed)) {
     follow_server(packet, parsed, record);
-    limit_segments(packet, parsed, server);
+    if ((parsed.tcp_flags & kSyn) != 0) [[unlikely]] {
+      limit_segments(packet, parsed, server);
+    }
   }
   return full ? rewrite_full_nat(packet.view(), parsed, vip, client)
               : rewrite_nat_out(packet.view(), parsed, vip);

@@ -82,6 +82,23 @@ class ReturnKeys {
                                record.local.port);
   }
 
+  // The same as comparing with it, word by word, without putting it together: what is stored in
+  // pieces and loaded again at once would have to leave the store buffer in between.
+  [[nodiscard]] bool is_key(const Connection& connection, const TranslationRecord& record,
+                            const ReturnKey& key) const {
+    const RealServer& server = servers_[index(connection.server)];
+    const bool by_client = record.local.lane == kNoLane;
+    const IpAddress& peer =
+        by_client ? connection.key.client : local_addresses_[index(record.local.address)];
+    const Big16 peer_port = by_client ? connection.key.client_port : record.local.port;
+    const Big16 server_port = server.port == Big16{} ? connection.key.vip_port : server.port;
+    const uint64_t rest = uint64_t{std::bit_cast<uint16_t>(peer_port)} |
+                          uint64_t{std::bit_cast<uint16_t>(server_port)} << 16 |
+                          static_cast<uint64_t>(connection.key.protocol) << 32;
+    return key.tuple.client == peer && key.tuple.vip == server.address &&
+           key.tuple.ports_and_protocol() == rest;
+  }
+
  private:
   const RealServer* servers_;
   const IpAddress* local_addresses_;

@@ -14,35 +14,15 @@ bool may_be_fragmented(const Packet& packet, const ParsedPacket& parsed) {
          !packet.view().header_at<Ipv4Header>(parsed.network_offset)->dont_fragment();
 }
 
-// One of `count` addresses, a power of two, from `first` on, whose last bits are zero.
-IpAddress one_of(const IpAddress& first, uint32_t count, uint32_t choice) {
+// One of `count` addresses, a power of two, from `first` on, whose last bits are zero. Words, to be
+// stored where they are read: an address of two halves that is copied waits for both of them.
+IpAddress::Words one_of(const IpAddress& first, uint32_t count, uint32_t choice) {
   IpAddress::Words words = first.words();
   words.second |= __builtin_bswap64(uint64_t{choice & (count - 1)});
-  IpAddress address;
-  address.set_words(words);
-  return address;
+  return words;
 }
 
 }  // namespace
-
-void Pipeline::send_to_server(Packet& packet, Slot& slot, ServerIndex server_index,
-                              Connection* connection) {
-  const RealServer& server = snapshot_->servers[index(server_index)];
-  const PortState& port = snapshot_->ports[index(server.out_port)];
-  const Neighbor neighbor = around_.neighbors.get(server.next_hop);
-  if (neighbor.state != NeighborState::kReachable || !port.up ||
-      slot.parsed.network_length > port.mtu) [[unlikely]] {
-    return send_with_care(packet, slot, server_index, connection);
-  }
-  if (server.mode != ForwardingMode::kDirectRouting &&
-      !rewrite_to_server(packet, slot, server, connection)) {
-    return;
-  }
-  around_.servers[server_index].count_in(slot.parsed.network_length);
-  rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
-  packet.out_port = server.out_port;
-  packet.verdict = Verdict::kTransmit;
-}
 
 // Where something is in the way: no route, too long a packet, no MAC, no link.
 void Pipeline::send_with_care(Packet& packet, Slot& slot, ServerIndex server_index,
@@ -121,24 +101,19 @@ RewriteResult Pipeline::translate_to_server(Packet& packet, Slot& slot, const Re
               : rewrite_nat_in(packet.view(), parsed, endpoint);
 }
 
-// False with the packet answered or dropped, as it came.
-bool Pipeline::was_rewritten(Packet& packet, const Slot& slot, RewriteResult result) {
+void Pipeline::refuse_to_rewrite(Packet& packet, const Slot& slot, RewriteResult result) {
   switch (result) {
-    case RewriteResult::kDone:
-      return true;
     case RewriteResult::kTtlExpired:
-      refuse_expired(packet, slot);
-      return false;
+      return refuse_expired(packet, slot);
     case RewriteResult::kNoHeadroom:
-      drop(packet, DropReason::kNoHeadroom);
-      return false;
+      return drop(packet, DropReason::kNoHeadroom);
+    case RewriteResult::kDone:
     case RewriteResult::kTooBig:
     case RewriteResult::kMustFragment:
     case RewriteResult::kNotApplicable:
       break;
   }
   drop(packet, DropReason::kProtocolUnsupported);
-  return false;
 }
 
 // False with the packet refused.
@@ -151,10 +126,9 @@ bool Pipeline::enter_tunnel(Packet& packet, Slot& slot, const RealServer& server
   const uint16_t mtu = snapshot_->ports[index(server.out_port)].mtu;
   const auto flow_hash = static_cast<uint32_t>(slot.probe.hash >> 32);
   identification_ = static_cast<uint16_t>(identification_ + around_.steering.workers());
-  OuterFields outer{.source = one_of(tunnel.first_source, tunnel.sources, flow_hash),
-                    .flow_hash = flow_hash,
-                    .identification = identification_,
-                    .mtu = mtu};
+  OuterFields outer{
+      .source = {}, .flow_hash = flow_hash, .identification = identification_, .mtu = mtu};
+  outer.source.set_words(one_of(tunnel.first_source, tunnel.sources, flow_hash));
   PacketView frame = packet.view();
   RewriteResult result = tunnel.header.encapsulate(frame, packet.headroom, slot.parsed, outer);
   if (result == RewriteResult::kMustFragment) {

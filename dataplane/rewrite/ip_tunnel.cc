@@ -1,6 +1,7 @@
 #include "dataplane/rewrite/ip_tunnel.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <optional>
 
@@ -155,7 +156,11 @@ RewriteResult TunnelHeader::encapsulate(PacketView& frame, size_t headroom,
   const size_t end = size_t{packet.network_offset} + packet.network_length;
   const size_t size = frame.size() == frame.frame_size() ? end : frame.size();
   const size_t frame_size = frame.size() == frame.frame_size() ? end : frame.frame_size();
-  std::memmove(frame.data() - overhead_, frame.data(), packet.network_offset);
+  if (packet.network_offset == sizeof(EthernetHeader)) [[likely]] {
+    std::memcpy(frame.data() - overhead_, frame.data(), sizeof(EthernetHeader));
+  } else {
+    std::memmove(frame.data() - overhead_, frame.data(), packet.network_offset);
+  }
   frame = PacketView(frame.data() - overhead_, size + overhead_, frame_size + overhead_);
   *frame.header_at<Big16>(packet.network_offset - sizeof(Big16)) =
       family_ == Family::kIpv4 ? kEtherTypeIpv4 : kEtherTypeIpv6;
@@ -197,13 +202,10 @@ void TunnelHeader::write_ipv4(PacketView frame, size_t offset, const Inner& inne
   const uint8_t protocol = wire_byte(outer_protocol(tunnel_.encapsulation, inner.protocol()));
   const IpAddress::V4Bytes source = outer.source.v4_bytes();
   // Of the two words that are filled in halfway the other half is in the prepared sum.
+  const auto word = [](Big16 value) { return uint64_t{std::bit_cast<uint16_t>(value)}; };
   ChecksumSum sum = ipv4_sum_;
-  sum.add(Big16::from_host(inner.traffic_class));
-  sum.add(total_length);
-  sum.add(identification);
-  sum.add(fragment);
-  sum.add(Big16::from_host(protocol));
-  sum.add(source);
+  sum.add(word(Big16::from_host(inner.traffic_class)) + word(total_length) + word(identification) +
+          word(fragment) + word(Big16::from_host(protocol)) + std::bit_cast<uint32_t>(source));
 
   auto& ip = *frame.header_at<Ipv4Header>(offset);
   ip = ipv4_;

@@ -7,7 +7,10 @@
 // kTtlExpired when that cannot be.
 #pragma once
 
+#include <bit>
 #include <cassert>
+#include <cstdint>
+#include <type_traits>
 
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/packet_view.h"
@@ -45,28 +48,77 @@ inline Big16 updated(const UdpHeader& udp, const ChecksumDelta& delta) {
   return delta.apply_udp(udp.checksum);
 }
 
+// A word of up to 32 bits that is replaced, as part of a sum (RFC 1624 equation 3). Some dozens of
+// them add up to less than 64 bits: no carry has to be brought round before the end.
+template <typename Field, typename Value>
+[[gnu::always_inline]] inline uint64_t replace_word(Field& field, const Value& value) {
+  using Word = std::conditional_t<sizeof(Field) == 2, uint16_t, uint32_t>;
+  const auto before = static_cast<Word>(~std::bit_cast<Word>(field));
+  field = value;
+  return uint64_t{before} + std::bit_cast<Word>(value);
+}
+
+[[gnu::always_inline]] inline ChecksumDelta delta_of(uint64_t sum) {
+  ChecksumDelta delta;
+  delta.add_sum(sum);
+  return delta;
+}
+
+// IPv4: all that changes lies in words of 16 and 32 bits.
+template <Ends kEnds, typename TransportHeader>
+[[gnu::always_inline]] inline void translate_plain(PlainFrame<Ipv4Header, TransportHeader>& headers,
+                                                   const Endpoint& source,
+                                                   const Endpoint& destination) {
+  // The TTL is the upper half of its word: one less is the same for every value, ~0x0100.
+  constexpr uint64_t kTtlMinusOne = std::bit_cast<uint16_t>(Big16::from_host(0xfeff));
+  uint64_t sum = 0;
+  if constexpr (kEnds != Ends::kDestination) {
+    sum += replace_word(headers.ip.source, source.address.v4_bytes());
+  }
+  if constexpr (kEnds != Ends::kSource) {
+    sum += replace_word(headers.ip.destination, destination.address.v4_bytes());
+  }
+  --headers.ip.ttl;
+  headers.ip.checksum = delta_of(sum + kTtlMinusOne).apply(headers.ip.checksum);
+  if constexpr (kEnds != Ends::kDestination) {
+    sum += replace_word(headers.transport.source_port, source.port);
+  }
+  if constexpr (kEnds != Ends::kSource) {
+    sum += replace_word(headers.transport.destination_port, destination.port);
+  }
+  headers.transport.checksum = updated(headers.transport, delta_of(sum));
+}
+
+template <Ends kEnds, typename TransportHeader>
+[[gnu::always_inline]] inline void translate_plain(PlainFrame<Ipv6Header, TransportHeader>& headers,
+                                                   const Endpoint& source,
+                                                   const Endpoint& destination) {
+  ChecksumDelta delta;
+  if constexpr (kEnds != Ends::kDestination) {
+    replace(headers.ip.source, source.address, delta);
+  }
+  if constexpr (kEnds != Ends::kSource) {
+    replace(headers.ip.destination, destination.address, delta);
+  }
+  --headers.ip.hop_limit;
+  if constexpr (kEnds != Ends::kDestination) {
+    replace(headers.transport.source_port, source.port, delta);
+  }
+  if constexpr (kEnds != Ends::kSource) {
+    replace(headers.transport.destination_port, destination.port, delta);
+  }
+  headers.transport.checksum = updated(headers.transport, delta);
+}
+
 template <Ends kEnds, typename IpHeader, typename TransportHeader>
-inline RewriteResult translate_plain(PacketView frame, const Endpoint& source,
-                                     const Endpoint& destination) {
+[[gnu::always_inline]] inline RewriteResult translate_plain(PacketView frame,
+                                                            const Endpoint& source,
+                                                            const Endpoint& destination) {
   auto* headers = frame.header_at<PlainFrame<IpHeader, TransportHeader>>(0);
   if (headers == nullptr) [[unlikely]] {
     return RewriteResult::kNotApplicable;
   }
-  ChecksumDelta delta;
-  if constexpr (kEnds != Ends::kDestination) {
-    replace(headers->ip.source, source.address, delta);
-  }
-  if constexpr (kEnds != Ends::kSource) {
-    replace(headers->ip.destination, destination.address, delta);
-  }
-  finish_header(headers->ip, TtlAction::kDecrement, delta);
-  if constexpr (kEnds != Ends::kDestination) {
-    replace(headers->transport.source_port, source.port, delta);
-  }
-  if constexpr (kEnds != Ends::kSource) {
-    replace(headers->transport.destination_port, destination.port, delta);
-  }
-  headers->transport.checksum = updated(headers->transport, delta);
+  translate_plain<kEnds>(*headers, source, destination);
   return RewriteResult::kDone;
 }
 
@@ -83,8 +135,10 @@ inline Translation translation_of(const Endpoint& source, const Endpoint& destin
 }
 
 template <Ends kEnds>
-inline RewriteResult translate_ends(PacketView frame, const ParsedHeaders& packet,
-                                    const Endpoint& source, const Endpoint& destination) {
+[[gnu::always_inline]] inline RewriteResult translate_ends(PacketView frame,
+                                                           const ParsedHeaders& packet,
+                                                           const Endpoint& source,
+                                                           const Endpoint& destination) {
   if (!is_plain(packet)) [[unlikely]] {
     return translate(frame, packet, translation_of<kEnds>(source, destination),
                      TtlAction::kDecrement);
@@ -109,22 +163,24 @@ inline RewriteResult translate_ends(PacketView frame, const ParsedHeaders& packe
 // is the caller's promise here (translate() refuses others).
 
 // NAT, from the client: VIP -> server.
-[[nodiscard]] inline RewriteResult rewrite_nat_in(PacketView frame, const ParsedHeaders& packet,
-                                                  const Endpoint& server) {
+[[nodiscard, gnu::always_inline]] inline RewriteResult rewrite_nat_in(PacketView frame,
+                                                                      const ParsedHeaders& packet,
+                                                                      const Endpoint& server) {
   return translate_steps::translate_ends<translate_steps::Ends::kDestination>(frame, packet, {},
                                                                               server);
 }
 
 // NAT, from the server: server -> VIP.
-[[nodiscard]] inline RewriteResult rewrite_nat_out(PacketView frame, const ParsedHeaders& packet,
-                                                   const Endpoint& vip) {
+[[nodiscard, gnu::always_inline]] inline RewriteResult rewrite_nat_out(PacketView frame,
+                                                                       const ParsedHeaders& packet,
+                                                                       const Endpoint& vip) {
   return translate_steps::translate_ends<translate_steps::Ends::kSource>(frame, packet, vip, {});
 }
 
 // FULLNAT, either way: in with (local, server), out with (VIP, client).
-[[nodiscard]] inline RewriteResult rewrite_full_nat(PacketView frame, const ParsedHeaders& packet,
-                                                    const Endpoint& source,
-                                                    const Endpoint& destination) {
+[[nodiscard, gnu::always_inline]] inline RewriteResult rewrite_full_nat(
+    PacketView frame, const ParsedHeaders& packet, const Endpoint& source,
+    const Endpoint& destination) {
   return translate_steps::translate_ends<translate_steps::Ends::kBoth>(frame, packet, source,
                                                                        destination);
 }

@@ -16,12 +16,31 @@ uint32_t last_24_bits(const IpAddress& address) {
   return uint32_t{bytes[13]} << 16 | uint32_t{bytes[14]} << 8 | bytes[15];
 }
 
+// Words of 64 bits.
+size_t filter_size(size_t addresses, size_t bits_each) {
+  return std::bit_ceil(std::max<size_t>(addresses * bits_each / 64, 8));
+}
+
+// By bits of the hash that the slots do not use.
+uint64_t bit_of(uint64_t hash) {
+  return uint64_t{1} << (hash >> 58);
+}
+size_t word_of(uint64_t hash, size_t words) {
+  return hash >> 26 & (words - 1);
+}
+
 }  // namespace
 
 AddressTable::AddressTable(std::span<const LocalAddress> addresses)
     : addresses_(addresses.begin(), addresses.end()),
+      filter_(filter_size(addresses.size(), kFilterBits)),
       slots_(make_slots(addresses_.size(),
                         [this](uint32_t i) { return hash_address(addresses_[i].address); })) {
+  for (const LocalAddress& local : addresses_) {
+    const uint64_t hash = hash_address(local.address);
+    filter_[word_of(hash, filter_.size())] |= bit_of(hash);
+    translates_ |= local.translates || local.role == AddressRole::kLocal;
+  }
   for ([[maybe_unused]] const LocalAddress& local : addresses_) {
     assert(find(local.address) == &local);  // no address is given twice
   }
@@ -39,8 +58,12 @@ AddressTable::AddressTable(std::span<const LocalAddress> addresses)
 }
 
 const LocalAddress* AddressTable::find(const IpAddress& address) const {
-  const uint32_t found = find_in_slots(
-      slots_, hash_address(address), [&](uint32_t i) { return addresses_[i].address == address; });
+  const uint64_t hash = hash_address(address);
+  if ((filter_[word_of(hash, filter_.size())] & bit_of(hash)) == 0) {
+    return nullptr;
+  }
+  const uint32_t found =
+      find_in_slots(slots_, hash, [&](uint32_t i) { return addresses_[i].address == address; });
   return found == 0 ? nullptr : &addresses_[found - 1];
 }
 

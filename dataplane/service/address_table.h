@@ -39,7 +39,9 @@ struct LocalAddress {
 };
 
 // Open addressing over a power of two slots; immutable once built. Lookups touch one or two cache
-// lines.
+// lines. Most addresses that are looked up for every packet are none of these (the clients that
+// servers in NAT answer): a filter of kFilterBits an address says so of nearly all of them by one
+// bit, without a comparison that could go either way.
 class AddressTable {
  public:
   AddressTable() : AddressTable(std::span<const LocalAddress>{}) {}
@@ -51,6 +53,10 @@ class AddressTable {
   // All, in the order given: for announcements and for the solicited-node groups they are in.
   [[nodiscard]] std::span<const LocalAddress> all() const { return addresses_; }
 
+  // Whether packets of a connection in NAT or FULLNAT may be from or to one of these: it is a VIP
+  // that `translates`, or a local address.
+  [[nodiscard]] bool translates() const { return translates_; }
+
   // Those that servers route through.
   [[nodiscard]] std::span<const LocalAddress> gateways() const { return gateways_; }
 
@@ -61,7 +67,11 @@ class AddressTable {
  private:
   std::vector<LocalAddress> addresses_;
   std::vector<LocalAddress> gateways_;
-  std::vector<uint32_t> slots_;            // subscript into addresses_ plus one; 0 is empty
+  static constexpr size_t kFilterBits = 32;
+
+  std::vector<uint64_t> filter_;  // a bit for each hash; a power of two words
+  std::vector<uint32_t> slots_;   // subscript into addresses_ plus one; 0 is empty
+  bool translates_ = false;
   std::vector<uint32_t> solicited_nodes_;  // last 24 bits of the IPv6 VIPs, sorted
 };
 

@@ -40,6 +40,9 @@ struct PortState {
 };
 
 struct ForwardingSnapshot {
+  // Another one for each snapshot that a process builds; 0: nobody counted. What was found out by
+  // one snapshot holds as long as this is the same (its address may come again).
+  uint64_t serial = 0;
   uint64_t generation = 0;  // of the transaction that made it; 0: nothing configured yet
   std::shared_ptr<const AddressTable> addresses;  // VIPs and the node's own addresses
   std::shared_ptr<const ServiceTable> listeners;  // (protocol, VIP, port) -> service

@@ -22,6 +22,7 @@ class ReplySources {
 
   // All NAT servers with this address, of whatever service and port; empty: it is none's.
   [[nodiscard]] std::span<const ServerIndex> find(const IpAddress& address) const;
+  [[nodiscard]] bool empty() const { return servers_.empty(); }
 
  private:
   struct Source {

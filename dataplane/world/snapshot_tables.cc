@@ -232,6 +232,7 @@ std::shared_ptr<const ForwardingSnapshot> SnapshotBuilder::build(
     refresh_reply_sources();
   }
   auto snapshot = std::make_shared<ForwardingSnapshot>();
+  snapshot->serial = previous != nullptr ? previous->serial + 1 : 1;
   snapshot->generation = state.generation();
   snapshot->addresses = addresses_;
   snapshot->listeners = listeners_;
