@@ -55,7 +55,7 @@ class BucketIndex {
 
   // The first entry of the primary bucket whose tag matches, not verified. 0 when there is none;
   // the alternative bucket is then prefetched, if the flow can be there or may have to go there.
-  [[nodiscard]] uint32_t candidate(uint64_t hash) const {
+  [[nodiscard, gnu::always_inline]] uint32_t candidate(uint64_t hash) const {
     const uint16_t tag = tag_of(hash);
     const uint32_t primary = primary_of(hash);
     const Bucket& bucket = buckets_[primary];

@@ -1,10 +1,6 @@
 // By what a server's reply is known.
 #pragma once
 
-#include <bit>
-#include <cstdint>
-#include <cstring>
-
 #include "dataplane/connection/connection.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/byte_order.h"
@@ -34,16 +30,11 @@ struct ReturnKey {
     key.assign(server, peer, peer_port);
     return key;
   }
-  // In place. On the packet path the key is hashed or compared at once, by loads that are wider
-  // than a port: so all behind the addresses is put together in a register and stored as one word.
-  // Copying a key that was just made waits for its stores likewise.
+  // In place: copying a key that was just made waits for its stores.
   void assign(const ServerEndpoint& server, const IpAddress& peer, Big16 peer_port) {
     tuple.client.set_words(peer.words());
     tuple.vip.set_words(server.address.words());
-    const uint64_t rest = uint64_t{std::bit_cast<uint16_t>(peer_port)} |
-                          uint64_t{std::bit_cast<uint16_t>(server.port)} << 16 |
-                          static_cast<uint64_t>(server.protocol) << 32;
-    std::memcpy(reinterpret_cast<uint8_t*>(&tuple) + 2 * sizeof(IpAddress), &rest, sizeof(rest));
+    tuple.set_ports_and_protocol(peer_port, server.port, server.protocol);
   }
 
   friend bool operator==(const ReturnKey& a, const ReturnKey& b) {

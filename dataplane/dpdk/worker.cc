@@ -69,11 +69,11 @@ void describe(rte_mbuf* frame, PortIndex port, bool hashed, Packet& packet) {
   packet.rss_hash = frame->hash.rss;
   packet.has_rss_hash = hashed && (frame->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
   packet.in_port = port;
-  packet.handed_over = HandOver::kNone;
   packet.handle = frame;
+  packet.handed_over = HandOver::kNone;
   packet.replaced = false;
-  packet.grown = 0;
   packet.fragment_mtu = 0;
+  packet.grown = 0;
   packet.datagram_source_port = Big16{};
   packet.datagram_destination_port = Big16{};
 }

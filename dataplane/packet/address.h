@@ -47,7 +47,11 @@ class IpAddress {
   [[nodiscard]] constexpr const V6Bytes& bytes() const { return bytes_; }
   // The last four bytes; meaningful for IPv4 only.
   [[nodiscard]] constexpr V4Bytes v4_bytes() const {
-    return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]};
+    struct Mapped {
+      std::array<uint8_t, 12> prefix;
+      V4Bytes address;
+    };
+    return std::bit_cast<Mapped>(bytes_).address;
   }
 
   [[nodiscard]] bool is_unspecified() const;  // 0.0.0.0 or ::

@@ -49,11 +49,10 @@ class ChecksumSum {
 
   // 16 bits, in memory order, not complemented.
   [[nodiscard, gnu::always_inline]] constexpr uint16_t folded() const {
-    uint64_t sum = (sum_ & 0xffffffffU) + (sum_ >> 32);  // at most 33 bits
-    sum = (sum & 0xffffU) + ((sum >> 16) & 0xffffU) + (sum >> 32);
-    sum = (sum & 0xffffU) + (sum >> 16);
-    sum = (sum & 0xffffU) + (sum >> 16);
-    return static_cast<uint16_t>(sum);
+    // A word added to itself with its halves swapped holds their sum in the upper one, with the
+    // carry of the lower one brought round.
+    const auto half = static_cast<uint32_t>((sum_ + std::rotl(sum_, 32)) >> 32);
+    return static_cast<uint16_t>((half + std::rotl(half, 16)) >> 16);
   }
 
  private:

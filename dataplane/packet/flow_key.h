@@ -23,6 +23,14 @@ struct alignas(8) FlowKey {
   IpProtocol protocol{};
   uint8_t zero[3] = {};
 
+  // As one word: who hashes or compares the key next loads it as one, and would wait for fields
+  // that were stored by themselves until they have left the store buffer.
+  void set_ports_and_protocol(Big16 of_client, Big16 of_vip, IpProtocol transport) {
+    const uint64_t word = uint64_t{std::bit_cast<uint16_t>(of_client)} |
+                          uint64_t{std::bit_cast<uint16_t>(of_vip)} << 16 |
+                          static_cast<uint64_t>(transport) << 32;
+    std::memcpy(reinterpret_cast<uint8_t*>(this) + 2 * sizeof(IpAddress), &word, sizeof(word));
+  }
   // All behind the addresses, as it lies in memory.
   [[nodiscard]] uint64_t ports_and_protocol() const {
     uint64_t word = 0;
@@ -54,11 +62,7 @@ struct FlowHashKey {
   };
   const IpAddress::Words client = flow.client.words();
   const IpAddress::Words vip = flow.vip.words();
-  // Put together in a register: a key that was just filled is still on its way to memory, field by
-  // field, and a load of all of them at once would wait for it.
-  const uint64_t rest = uint64_t{std::bit_cast<uint16_t>(flow.client_port)} |
-                        uint64_t{std::bit_cast<uint16_t>(flow.vip_port)} << 16 |
-                        static_cast<uint64_t>(flow.protocol) << 32;
+  const uint64_t rest = flow.ports_and_protocol();
   // The two addresses are folded side by side; ports and protocol join in a second round, and a
   // third one spreads what they moved.
   const uint64_t addresses = fold(client.first ^ key.words[0], client.second ^ key.words[1]) ^

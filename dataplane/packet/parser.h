@@ -10,7 +10,10 @@
 // rewrite differs.
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "dataplane/packet/drop_reason.h"
 #include "dataplane/packet/flow_key.h"
@@ -74,6 +77,13 @@ struct ParsedHeaders {
                                  // 8; bit 0: more fragments follow
   uint16_t fragment_length = 0;  // bytes of the datagram that this one carries; never 0
 
+  // As one word, for the same reason as FlowKey::set_ports_and_protocol().
+  void set_ports(Big16 of_source, Big16 of_destination) {
+    const uint32_t word = uint32_t{std::bit_cast<uint16_t>(of_source)} |
+                          uint32_t{std::bit_cast<uint16_t>(of_destination)} << 16;
+    std::memcpy(reinterpret_cast<uint8_t*>(this) + 2 * sizeof(IpAddress), &word, sizeof(word));
+  }
+
   // The flow of a packet that goes from a client to a VIP.
   [[nodiscard]] FlowKey flow_from_client() const {
     return {source, destination, source_port, destination_port, protocol};
@@ -90,6 +100,8 @@ struct ParsedHeaders {
   friend bool operator==(const ParsedHeaders&, const ParsedHeaders&) = default;
 };
 static_assert(sizeof(ParsedHeaders) <= 64);
+static_assert(offsetof(ParsedHeaders, source_port) == 2 * sizeof(IpAddress) &&
+              offsetof(ParsedHeaders, destination_port) == 2 * sizeof(IpAddress) + sizeof(Big16));
 
 struct ParsedPacket : ParsedHeaders {
   InnerPacket inner;  // of kIcmpError only; of any other kind parse() leaves it as it was

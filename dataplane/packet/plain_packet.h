@@ -87,8 +87,7 @@ constexpr bool is_ordinary(const IpAddress::Words& address) {
       tcp->source_port == Big16{} || tcp->destination_port == Big16{}) [[unlikely]] {
     return false;
   }
-  out.source_port = tcp->source_port;
-  out.destination_port = tcp->destination_port;
+  out.set_ports(tcp->source_port, tcp->destination_port);
   out.tcp_flags = tcp->flags & kNamedTcpFlags;
   out.payload_length = static_cast<uint16_t>(length - header_length);
   return true;
@@ -105,8 +104,7 @@ constexpr bool is_ordinary(const IpAddress::Words& address) {
       udp->destination_port == Big16{}) [[unlikely]] {
     return false;
   }
-  out.source_port = udp->source_port;
-  out.destination_port = udp->destination_port;
+  out.set_ports(udp->source_port, udp->destination_port);
   out.tcp_flags = 0;
   out.payload_length = static_cast<uint16_t>(udp_length - sizeof(UdpHeader));
   return true;

@@ -7,12 +7,25 @@
 
 namespace ballast {
 
+// Of eight bytes of a frame the six of a MAC, in one load: what is behind them is shifted out.
+[[gnu::always_inline]] inline uint64_t mac_word(const void* eight_bytes) {
+  uint64_t word = 0;
+  std::memcpy(&word, eight_bytes, sizeof(word));
+  return word << 16;
+}
+inline uint64_t mac_word(const MacAddress& mac) {
+  uint64_t word = 0;
+  std::memcpy(&word, mac.bytes().data(), mac.bytes().size());
+  return word << 16;
+}
+
 [[gnu::always_inline]] inline bool Pipeline::is_open(const Gate& gate, const IpAddress& address,
                                                      const Packet& packet) const {
-  const auto& ethernet = *packet.view().header_at<EthernetHeader>(0);
+  static_assert(sizeof(MacAddress) + sizeof(uint64_t) <= sizeof(EthernetHeader));
+  const uint8_t* frame = packet.data;  // an Ethernet header at the least
   return gate.epoch == epoch_ && gate.address == address &&
-         gate.frame_destination == ethernet.destination && gate.port == packet.in_port &&
-         ethernet.source != gate.port_mac;
+         gate.frame_destination == mac_word(frame) && gate.port == packet.in_port &&
+         gate.port_mac != mac_word(frame + sizeof(MacAddress));
 }
 
 // The VIP or local address, if a packet to it came by the same port and MAC before, and was let in;
@@ -97,9 +110,7 @@ template <Pipeline::Replies kReplies>
   FlowKey& flow = slot.flow();
   flow.client.set_words(parsed.source.words());
   flow.vip.set_words(parsed.destination.words());
-  flow.client_port = parsed.source_port;
-  flow.vip_port = parsed.destination_port;
-  flow.protocol = parsed.protocol;
+  flow.set_ports_and_protocol(parsed.source_port, parsed.destination_port, parsed.protocol);
   slot.from = Side::kClient;
 }
 

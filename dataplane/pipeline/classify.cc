@@ -257,8 +257,8 @@ void Pipeline::open_gate(Gates& gates, const IpAddress& address, const Packet& p
   gates[gate_of(address)] = {.address = address,
                              .local = local,
                              .epoch = epoch_,
-                             .frame_destination = ethernet_of(packet).destination,
-                             .port_mac = snapshot_->ports[index(packet.in_port)].mac,
+                             .frame_destination = mac_word(ethernet_of(packet).destination),
+                             .port_mac = mac_word(snapshot_->ports[index(packet.in_port)].mac),
                              .port = packet.in_port};
 }
 

@@ -5,10 +5,33 @@
 #include "dataplane/pipeline/segment.h"
 #include "dataplane/rewrite/direct_routing.h"
 #include "dataplane/rewrite/mss_clamp.h"
+#include "dataplane/rewrite/nat.h"
 
 namespace ballast {
 
+// A packet with ports that belongs to a connection, in NAT and FULLNAT; all others go the long way.
+[[gnu::always_inline]] inline bool Pipeline::translate_flow(Packet& packet, Slot& slot,
+                                                            const RealServer& server,
+                                                            Connection* connection) {
+  const ParsedPacket& parsed = slot.parsed;
+  if (connection == nullptr || parsed.kind != PacketKind::kTransport) [[unlikely]] {
+    return rewrite_to_server(packet, slot, server, connection);
+  }
+  if (parsed.protocol == IpProtocol::kTcp) {
+    follow_client(packet, parsed, *connection);
+  }
+  const EndpointView endpoint(server.address,
+                              server.port == Big16{} ? slot.flow().vip_port : server.port);
+  if (server.mode == ForwardingMode::kNat) {
+    return was_rewritten(packet, slot, rewrite_nat_in(packet.view(), parsed, endpoint));
+  }
+  const LocalEndpoint& taken = translations_->of(*connection).local;
+  const EndpointView local((*snapshot_->local_addresses)[index(taken.address)], taken.port);
+  return was_rewritten(packet, slot, rewrite_full_nat(packet.view(), parsed, local, endpoint));
+}
+
 // Inlined by force into both kinds of forward().
+template <Pipeline::Replies kReplies>
 [[gnu::always_inline]] inline void Pipeline::send_to_server(Packet& packet, Slot& slot,
                                                             ServerIndex server_index,
                                                             Connection* connection) {
@@ -19,9 +42,17 @@ namespace ballast {
       slot.parsed.network_length > port.mtu) [[unlikely]] {
     return send_with_care(packet, slot, server_index, connection);
   }
-  if (server.mode != ForwardingMode::kDirectRouting &&
-      !rewrite_to_server(packet, slot, server, connection)) {
-    return;
+  if (server.mode == ForwardingMode::kTunnel) {
+    if (!enter_tunnel(packet, slot, server)) {
+      return;
+    }
+  } else if (server.mode != ForwardingMode::kDirectRouting) {
+    const bool done = kReplies == Replies::kSome
+                          ? translate_flow(packet, slot, server, connection)
+                          : rewrite_to_server(packet, slot, server, connection);
+    if (!done) {
+      return;
+    }
   }
   around_.servers[server_index].count_in(slot.parsed.network_length);
   rewrite_direct_routing(packet.view(), port.mac, neighbor.mac);
@@ -52,7 +83,7 @@ void Pipeline::forward(Packet& packet, Slot& slot) {
     }
     limit_segments(packet, slot.parsed, server);
   }
-  send_to_server(packet, slot, server, connection);
+  send_to_server<kReplies>(packet, slot, server, connection);
 }
 
 template void Pipeline::forward<Pipeline::Replies::kNone>(Packet& packet, Slot& slot);

@@ -28,37 +28,38 @@ enum class Verdict : uint8_t {
 
 // The bytes belong to whoever runs the pipeline (an mbuf in the program, a vector in a test);
 // `handle` is theirs.
-struct Packet {
+struct alignas(64) Packet {
   uint8_t* data = nullptr;
-  uint16_t size = 0;        // contiguous at `data`
-  uint16_t capacity = 0;    // that may be written from `data` on, tailroom included
-  uint16_t headroom = 0;    // bytes in front of `data` that may be written
+  uint16_t size = 0;      // contiguous at `data`
+  uint16_t capacity = 0;  // that may be written from `data` on, tailroom included
+  uint16_t headroom = 0;  // bytes in front of `data` that may be written
+  PortIndex in_port{};
+  void* handle = nullptr;
   uint32_t frame_size = 0;  // of the whole frame; more than `size` when the buffer is chained
   uint32_t rss_hash = 0;  // Toeplitz over the four-tuple with the pipeline's key, when has_rss_hash
-  PortIndex in_port{};
   bool has_rss_hash = false;
-  HandOver handed_over = HandOver::kNone;  // came from another worker
-  void* handle = nullptr;
 
   Verdict verdict = Verdict::kDrop;
-  DropReason reason = DropReason::kNone;  // of kDrop, and of an answer; else unspecified
-  PortIndex out_port{};
+  DropReason reason = DropReason::kNone;     // of kDrop, and of an answer; else unspecified
   WorkerIndex owner{};                       // of kHandOver
   HandOver hand_over_for = HandOver::kNone;  // of kHandOver
+  PortIndex out_port{};
+  IpProtocol datagram_protocol{};  // see below
+
+  // What is cleared for every packet lies side by side, in words that are stored at once.
+  alignas(8) HandOver handed_over = HandOver::kNone;  // came from another worker
   bool replaced =
       false;  // the frame was written anew: `size` is its whole length, further segments are void
-  // Bytes by which the frame grew at its front (tunnels): `data`, `size` and `frame_size` say what
-  // it is now.
-  uint16_t grown = 0;
   // Not 0: longer than the outgoing port's MTU, and its sender allows to fragment it: to be cut
   // into IP fragments of at most this many bytes (RFC 791 section 3.2, RFC 8200 section 4.5).
   uint16_t fragment_mtu = 0;
-
+  // Bytes by which the frame grew at its front (tunnels): `data`, `size` and `frame_size` say what
+  // it is now.
+  uint16_t grown = 0;
   // Of a fragment's datagram, once they are known (then the ports are not 0); they travel along to
   // the worker that owns the flow.
   Big16 datagram_source_port;
   Big16 datagram_destination_port;
-  IpProtocol datagram_protocol{};
 
   [[nodiscard]] PacketView view() const { return {data, size, frame_size}; }
 };

@@ -119,13 +119,13 @@ class Pipeline {
   // are clients' and have no records: the stages are compiled for each case.
   enum class Replies : uint8_t { kNone, kSome };
 
-  // One packet between the stages.
-  struct Slot {
-    ParsedPacket parsed;
+  // One packet between the stages. Nearly all need the first two cache lines alone.
+  struct alignas(64) Slot {
     ReturnKey key;  // of a server's packet; of a client's, its flow
     ConnectionProbe probe;
     // The VIP or local address that the packet is sent to; null: a reply in NAT, to the client.
     const LocalAddress* local = nullptr;
+    ParsedPacket parsed;
     Side from = Side::kClient;
 
     [[nodiscard]] FlowKey& flow() { return key.tuple; }
@@ -146,8 +146,8 @@ class Pipeline {
     IpAddress address;  // of the packets' destination; of a server's replies, their source
     const LocalAddress* local = nullptr;
     uint64_t epoch = 0;
-    MacAddress frame_destination;
-    MacAddress port_mac;
+    uint64_t frame_destination = 0;  // mac_word() of each
+    uint64_t port_mac = 0;
     PortIndex port{};
   };
   static constexpr size_t kGates = 16;
@@ -293,14 +293,18 @@ class Pipeline {
   bool find_way(Packet& packet, const FlowKey& flow, TranslationRecord& record);
   void pass_to_kernel_router(Packet& packet, const Slot& slot, DropReason otherwise);
 
-  // --- send (send.cc): rewrite, next hop
+  // --- send (forward.cc: the short way; send.cc): rewrite, next hop
+  template <Replies kReplies>
   void send_to_server(Packet& packet, Slot& slot, ServerIndex server, Connection* connection);
+  bool translate_flow(Packet& packet, Slot& slot, const RealServer& server, Connection* connection);
   void send_with_care(Packet& packet, Slot& slot, ServerIndex server, Connection* connection);
   bool rewrite_to_server(Packet& packet, Slot& slot, const RealServer& server,
                          Connection* connection);
   RewriteResult translate_to_server(Packet& packet, Slot& slot, const RealServer& server,
                                     Connection* connection);
   bool enter_tunnel(Packet& packet, Slot& slot, const RealServer& server);
+  bool enter_tunnel_with_care(Packet& packet, Slot& slot, const TunnelHeader& header,
+                              OuterFields& outer, PacketView& frame);
   bool fits(Packet& packet, const Slot& slot, uint16_t mtu);
   // False with the packet answered or dropped, as it came.
   bool was_rewritten(Packet& packet, const Slot& slot, RewriteResult result) {

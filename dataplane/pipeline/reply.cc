@@ -290,6 +290,32 @@ bool Pipeline::find_way(Packet& packet, const FlowKey& flow, TranslationRecord& 
   return true;
 }
 
+// Inlined by force into its one caller.
+[[gnu::always_inline]] inline RewriteResult Pipeline::rewrite_to_client(Packet& packet, Slot& slot,
+                                                                        const FlowKey& flow,
+                                                                        ServerIndex server,
+                                                                        TranslationRecord& record) {
+  const ParsedPacket& parsed = slot.parsed;
+  const bool full = record.local.lane != kNoLane;
+  if (parsed.kind == PacketKind::kIcmpError) [[unlikely]] {
+    Translation along{.source = Endpoint{flow.vip, flow.vip_port}, .destination = std::nullopt};
+    if (full) {
+      along.destination = Endpoint{flow.client, flow.client_port};
+    }
+    return translate_icmp_error(packet.view(), parsed, mirrored(along), TtlAction::kDecrement);
+  }
+  const EndpointView vip(flow.vip, flow.vip_port);
+  const EndpointView client(flow.client, flow.client_port);
+  if (is_segment(parsed)) {
+    follow_server(packet, parsed, record);
+    if ((parsed.tcp_flags & kSyn) != 0) [[unlikely]] {
+      limit_segments(packet, parsed, server);
+    }
+  }
+  return full ? rewrite_full_nat(packet.view(), parsed, vip, client)
+              : rewrite_nat_out(packet.view(), parsed, vip);
+}
+
 void Pipeline::send_to_client(Packet& packet, Slot& slot, const FlowKey& flow, ServerIndex server,
                               TranslationRecord& record) {
   if (record.hop_generation != snapshot_->hop_generation && !find_way(packet, flow, record))
@@ -314,29 +340,6 @@ void Pipeline::send_to_client(Packet& packet, Slot& slot, const FlowKey& flow, S
     return;
   }
   by_mac ? deliver(packet, neighbor) : send_by(packet, out_port, neighbor_of(record));
-}
-
-RewriteResult Pipeline::rewrite_to_client(Packet& packet, Slot& slot, const FlowKey& flow,
-                                          ServerIndex server, TranslationRecord& record) {
-  const ParsedPacket& parsed = slot.parsed;
-  const Endpoint vip{flow.vip, flow.vip_port};
-  const Endpoint client{flow.client, flow.client_port};
-  const bool full = record.local.lane != kNoLane;
-  if (parsed.kind == PacketKind::kIcmpError) {
-    Translation along{.source = vip, .destination = std::nullopt};
-    if (full) {
-      along.destination = client;
-    }
-    return translate_icmp_error(packet.view(), parsed, mirrored(along), TtlAction::kDecrement);
-  }
-  if (is_segment(parsed)) {
-    follow_server(packet, parsed, record);
-    if ((parsed.tcp_flags & kSyn) != 0) [[unlikely]] {
-      limit_segments(packet, parsed, server);
-    }
-  }
-  return full ? rewrite_full_nat(packet.view(), parsed, vip, client)
-              : rewrite_nat_out(packet.view(), parsed, vip);
 }
 
 }  // namespace ballast

@@ -130,18 +130,8 @@ bool Pipeline::enter_tunnel(Packet& packet, Slot& slot, const RealServer& server
       .source = {}, .flow_hash = flow_hash, .identification = identification_, .mtu = mtu};
   outer.source.set_words(one_of(tunnel.first_source, tunnel.sources, flow_hash));
   PacketView frame = packet.view();
-  RewriteResult result = tunnel.header.encapsulate(frame, packet.headroom, slot.parsed, outer);
-  if (result == RewriteResult::kMustFragment) {
-    outer.mtu = UINT16_MAX;
-    outer.is_cut = true;
-    packet.fragment_mtu = mtu;
-    result = tunnel.header.encapsulate(frame, packet.headroom, slot.parsed, outer);
-  }
-  if (result == RewriteResult::kTooBig) {
-    refuse_too_big(packet, slot, tunnel.header.inner_mtu(slot.parsed.family, mtu));
-    return false;
-  }
-  if (!was_rewritten(packet, slot, result)) {
+  if (!tunnel.header.encapsulate_plain(frame, packet.headroom, slot.parsed, outer) &&
+      !enter_tunnel_with_care(packet, slot, tunnel.header, outer, frame)) [[unlikely]] {
     return false;
   }
   packet.grown = static_cast<uint16_t>(packet.data - frame.data());
@@ -151,6 +141,24 @@ bool Pipeline::enter_tunnel(Packet& packet, Slot& slot, const RealServer& server
   packet.size = static_cast<uint16_t>(frame.size());
   packet.frame_size = static_cast<uint32_t>(frame.frame_size());
   return true;
+}
+
+// Any packet: one that is refused, or that has to be cut. False with the packet refused.
+bool Pipeline::enter_tunnel_with_care(Packet& packet, Slot& slot, const TunnelHeader& header,
+                                      OuterFields& outer, PacketView& frame) {
+  const uint16_t mtu = outer.mtu;
+  RewriteResult result = header.encapsulate(frame, packet.headroom, slot.parsed, outer);
+  if (result == RewriteResult::kMustFragment) {
+    outer.mtu = UINT16_MAX;
+    outer.is_cut = true;
+    packet.fragment_mtu = mtu;
+    result = header.encapsulate(frame, packet.headroom, slot.parsed, outer);
+  }
+  if (result == RewriteResult::kTooBig) {
+    refuse_too_big(packet, slot, header.inner_mtu(slot.parsed.family, mtu));
+    return false;
+  }
+  return was_rewritten(packet, slot, result);
 }
 
 // To a next hop whose MAC may be unknown: the packet waits for it then.

@@ -7,25 +7,14 @@
 
 namespace ballast {
 
-// What of the inner packet stands in the outer headers.
-struct TunnelHeader::Inner {
-  Family family;
-  uint8_t traffic_class;
-  bool dont_fragment;
-  uint16_t length;
-
-  [[nodiscard]] IpProtocol protocol() const {
-    return family == Family::kIpv4 ? IpProtocol::kIpIp : IpProtocol::kIpv6;
-  }
-  [[nodiscard]] Big16 ether_type() const {
-    return family == Family::kIpv4 ? kEtherTypeIpv4 : kEtherTypeIpv6;
-  }
-};
-
 namespace {
 
 constexpr size_t kLeastIpv4Mtu = 68;
 constexpr size_t kLeastIpv6Mtu = 1280;
+
+IpProtocol protocol_of(Family inner) {
+  return inner == Family::kIpv4 ? IpProtocol::kIpIp : IpProtocol::kIpv6;
+}
 
 size_t ip_header_length(Family family) {
   return family == Family::kIpv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
@@ -45,14 +34,8 @@ size_t shim_length(Encapsulation encapsulation) {
 }
 
 bool is_ip_to_forward(PacketKind kind) {
-  switch (kind) {
-    case PacketKind::kArp:
-    case PacketKind::kNeighborDiscovery:
-    case PacketKind::kNotIp:
-      return false;
-    default:
-      return true;
-  }
+  return kind != PacketKind::kArp && kind != PacketKind::kNeighborDiscovery &&
+         kind != PacketKind::kNotIp;
 }
 
 IpProtocol outer_protocol(Encapsulation encapsulation, IpProtocol inner) {
@@ -124,15 +107,36 @@ uint16_t tunnel_mtu(Encapsulation encapsulation, Family outer, Family inner, uin
 TunnelHeader::TunnelHeader(const Tunnel& tunnel)
     : tunnel_(tunnel),
       family_(tunnel.destination.family()),
+      computes_checksum_(tunnel.encapsulation == Encapsulation::kGue && family_ == Family::kIpv6 &&
+                         tunnel.checksum == TunnelChecksum::kComputed),
       overhead_(tunnel_overhead(tunnel.encapsulation, family_)) {
+  prepare(Family::kIpv4);
+  prepare(Family::kIpv6);
+}
+
+void TunnelHeader::prepare(Family inner) {
+  Prepared& prepared = prepared_[inner == Family::kIpv4 ? 0 : 1];
+  const IpProtocol inner_protocol = protocol_of(inner);
+  const uint8_t protocol = wire_byte(outer_protocol(tunnel_.encapsulation, inner_protocol));
   if (family_ == Family::kIpv4) {
-    ipv4_.set_version_and_header_length(sizeof(Ipv4Header));
-    ipv4_.ttl = tunnel.ttl;
-    ipv4_.destination = tunnel.destination.v4_bytes();
-    ipv4_sum_ = sum_bytes(&ipv4_, sizeof(ipv4_));
+    auto& ip = write<Ipv4Header>(prepared.bytes.data());
+    ip.set_version_and_header_length(sizeof(Ipv4Header));
+    ip.ttl = tunnel_.ttl;
+    ip.protocol = protocol;
+    ip.destination = tunnel_.destination.v4_bytes();
+    prepared.sum = sum_bytes(&ip, sizeof(ip)).folded();
   } else {
-    ipv6_.hop_limit = tunnel.ttl;
-    ipv6_.destination = tunnel.destination.bytes();
+    auto& ip = write<Ipv6Header>(prepared.bytes.data());
+    ip.next_header = protocol;
+    ip.hop_limit = tunnel_.ttl;
+    ip.destination = tunnel_.destination.bytes();
+  }
+  uint8_t* shim = prepared.bytes.data() + ip_header_length(family_);
+  if (tunnel_.encapsulation == Encapsulation::kGre) {
+    write<GreHeader>(shim) = {{}, inner == Family::kIpv4 ? kEtherTypeIpv4 : kEtherTypeIpv6};
+  } else if (tunnel_.encapsulation == Encapsulation::kGue) {
+    write<UdpHeader>(shim).destination_port = tunnel_.gue_port;
+    write<GueHeader>(shim + sizeof(UdpHeader)) = {0, wire_byte(inner_protocol), {}};
   }
 }
 
@@ -143,33 +147,10 @@ RewriteResult TunnelHeader::encapsulate(PacketView& frame, size_t headroom,
   if (result != RewriteResult::kDone) {
     return result;
   }
-  Inner inner{packet.family, 0, true, packet.network_length};
-  if (packet.family == Family::kIpv4) {
-    const auto& ip = *frame.header_at<Ipv4Header>(packet.network_offset);
-    inner.traffic_class = ip.traffic_class;
-    inner.dont_fragment = ip.dont_fragment();
-  } else {
-    inner.traffic_class = frame.header_at<Ipv6Header>(packet.network_offset)->traffic_class();
-  }
-  const Big16 checksum = udp_checksum(frame, packet, inner, outer);
-
-  const size_t end = size_t{packet.network_offset} + packet.network_length;
-  const size_t size = frame.size() == frame.frame_size() ? end : frame.size();
-  const size_t frame_size = frame.size() == frame.frame_size() ? end : frame.frame_size();
-  if (packet.network_offset == sizeof(EthernetHeader)) [[likely]] {
-    std::memcpy(frame.data() - overhead_, frame.data(), sizeof(EthernetHeader));
-  } else {
-    std::memmove(frame.data() - overhead_, frame.data(), packet.network_offset);
-  }
-  frame = PacketView(frame.data() - overhead_, size + overhead_, frame_size + overhead_);
-  *frame.header_at<Big16>(packet.network_offset - sizeof(Big16)) =
-      family_ == Family::kIpv4 ? kEtherTypeIpv4 : kEtherTypeIpv6;
-  if (family_ == Family::kIpv4) {
-    write_ipv4(frame, packet.network_offset, inner, outer);
-  } else {
-    write_ipv6(frame, packet.network_offset, inner, outer);
-  }
-  write_shim(frame, packet.network_offset + ip_header_length(family_), inner, outer, checksum);
+  const Inner inner = Inner::of(frame.data() + packet.network_offset, packet);
+  const Big16 checksum = computes_checksum_ ? udp_checksum(frame, packet, outer) : Big16{};
+  frame = make_room(frame, packet);
+  write_headers(frame.data() + packet.network_offset, inner, outer, checksum);
   return RewriteResult::kDone;
 }
 
@@ -190,78 +171,26 @@ RewriteResult TunnelHeader::check(PacketView frame, size_t headroom, const Parse
   return headroom < overhead_ ? RewriteResult::kNoHeadroom : RewriteResult::kDone;
 }
 
-// The prepared header is copied first and completed where it lies: a header put together elsewhere
-// would have to leave the store buffer before it could be copied in one.
-void TunnelHeader::write_ipv4(PacketView frame, size_t offset, const Inner& inner,
-                              const OuterFields& outer) const {
-  const bool dont_fragment =
-      !outer.is_cut && (inner.dont_fragment || tunnel_.dont_fragment == OuterDontFragment::kAlways);
-  const Big16 total_length = Big16::from_host(static_cast<uint16_t>(inner.length + overhead_));
-  const Big16 identification = Big16::from_host(dont_fragment ? uint16_t{0} : outer.identification);
-  const Big16 fragment = Big16::from_host(dont_fragment ? kIpv4DontFragment : uint16_t{0});
-  const uint8_t protocol = wire_byte(outer_protocol(tunnel_.encapsulation, inner.protocol()));
-  const IpAddress::V4Bytes source = outer.source.v4_bytes();
-  // Of the two words that are filled in halfway the other half is in the prepared sum.
-  const auto word = [](Big16 value) { return uint64_t{std::bit_cast<uint16_t>(value)}; };
-  ChecksumSum sum = ipv4_sum_;
-  sum.add(word(Big16::from_host(inner.traffic_class)) + word(total_length) + word(identification) +
-          word(fragment) + word(Big16::from_host(protocol)) + std::bit_cast<uint32_t>(source));
-
-  auto& ip = *frame.header_at<Ipv4Header>(offset);
-  ip = ipv4_;
-  ip.traffic_class = inner.traffic_class;
-  ip.total_length = total_length;
-  ip.identification = identification;
-  ip.fragment = fragment;
-  ip.protocol = protocol;
-  ip.checksum = finish_checksum(sum);
-  ip.source = source;
-}
-
-void TunnelHeader::write_ipv6(PacketView frame, size_t offset, const Inner& inner,
-                              const OuterFields& outer) const {
-  const uint32_t label = outer.flow_hash & 0xfffffU;
-  auto& ip = *frame.header_at<Ipv6Header>(offset);
-  ip = ipv6_;
-  ip.set_version_class_flow(inner.traffic_class, label == 0 ? 1 : label);
-  ip.payload_length =
-      Big16::from_host(static_cast<uint16_t>(inner.length + overhead_ - sizeof(Ipv6Header)));
-  ip.next_header = wire_byte(outer_protocol(tunnel_.encapsulation, inner.protocol()));
-  ip.source = outer.source.bytes();
-}
-
-void TunnelHeader::write_shim(PacketView frame, size_t offset, const Inner& inner,
-                              const OuterFields& outer, Big16 udp_checksum) const {
-  switch (tunnel_.encapsulation) {
-    case Encapsulation::kIpIp:
-      return;
-    case Encapsulation::kGre:
-      *frame.header_at<GreHeader>(offset) = {{}, inner.ether_type()};
-      return;
-    case Encapsulation::kGue: {
-      const auto length =
-          static_cast<uint16_t>(inner.length + sizeof(UdpHeader) + sizeof(GueHeader));
-      *frame.header_at<UdpHeader>(offset) = {gue_source_port(outer.flow_hash), tunnel_.gue_port,
-                                             Big16::from_host(length), udp_checksum};
-      *frame.header_at<GueHeader>(offset + sizeof(UdpHeader)) = {
-          0, wire_byte(inner.protocol()), {}};
-      return;
-    }
+// The frame that begins with the link-layer header, moved to the front.
+PacketView TunnelHeader::make_room(PacketView frame, const ParsedHeaders& packet) const {
+  uint8_t* begin = frame.data() - overhead_;
+  std::memmove(begin, frame.data(), packet.network_offset);
+  write<Big16>(begin + packet.network_offset - sizeof(Big16)) = ether_type();
+  if (frame.size() == frame.frame_size()) {
+    return {begin, size_t{packet.network_offset} + packet.network_length + overhead_};
   }
+  return {begin, frame.size() + overhead_, frame.frame_size() + overhead_};
 }
 
-// Of GUE over IPv6; 0 where there is none.
-Big16 TunnelHeader::udp_checksum(PacketView frame, const ParsedHeaders& packet, const Inner& inner,
+// Of GUE over IPv6; 0 where it cannot be had.
+Big16 TunnelHeader::udp_checksum(PacketView frame, const ParsedHeaders& packet,
                                  const OuterFields& outer) const {
-  if (tunnel_.encapsulation != Encapsulation::kGue || family_ == Family::kIpv4 ||
-      tunnel_.checksum == TunnelChecksum::kNone) {
-    return {};
-  }
   const std::optional<ChecksumSum> inner_part = inner_sum(frame, packet);
   if (!inner_part) {
     return {};
   }
-  const auto length = static_cast<uint16_t>(inner.length + sizeof(UdpHeader) + sizeof(GueHeader));
+  const auto length =
+      static_cast<uint16_t>(packet.network_length + sizeof(UdpHeader) + sizeof(GueHeader));
   ChecksumSum sum = *inner_part;
   sum.add(outer.source.bytes());
   sum.add(tunnel_.destination.bytes());
@@ -270,7 +199,7 @@ Big16 TunnelHeader::udp_checksum(PacketView frame, const ParsedHeaders& packet, 
   sum.add(Big16::from_host(length));  // of the UDP header
   sum.add(gue_source_port(outer.flow_hash));
   sum.add(tunnel_.gue_port);
-  sum.add(Big16::from_host(wire_byte(inner.protocol())));
+  sum.add(Big16::from_host(wire_byte(protocol_of(packet.family))));
   return finish_udp_checksum(sum);
 }
 

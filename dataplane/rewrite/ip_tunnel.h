@@ -32,11 +32,14 @@
 // can be told (IPv4 with DF, IPv6 of more than 1280 bytes), and tunnel_mtu() is what to tell it;
 // kMustFragment when not.
 //
-// Headers are prepared when the tunnel is set up; per packet they are copied, completed and, for
-// IPv4, given a checksum that continues the prepared sum.
+// Headers are prepared for each inner family when the tunnel is set up; per packet they are copied,
+// completed where they lie and, for IPv4, given a checksum that continues the prepared sum.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/byte_order.h"
@@ -110,27 +113,152 @@ class TunnelHeader {
                                           const ParsedHeaders& packet,
                                           const OuterFields& outer) const;
 
- private:
-  struct Inner;
+  // The same for nearly all packets, by a short way: TCP or UDP in one piece, untagged. False with
+  // nothing done: encapsulate() knows what becomes of the packet.
+  [[nodiscard]] bool encapsulate_plain(PacketView& frame, size_t headroom,
+                                       const ParsedHeaders& packet, const OuterFields& outer) const;
 
+ private:
+  // What of the inner packet stands in the outer headers.
+  struct Inner {
+    static Inner of(const uint8_t* ip, const ParsedHeaders& packet);
+
+    Family family;
+    uint8_t traffic_class;
+    bool dont_fragment;
+    uint16_t length;
+  };
+  template <typename Header>
+  static Header& write(uint8_t* at) {
+    static_assert(alignof(Header) == 1);
+    return *reinterpret_cast<Header*>(at);
+  }
+
+  void prepare(Family inner);
   [[nodiscard]] RewriteResult check(PacketView frame, size_t headroom, const ParsedHeaders& packet,
                                     const OuterFields& outer) const;
-  void write_ipv4(PacketView frame, size_t offset, const Inner& inner,
-                  const OuterFields& outer) const;
-  void write_ipv6(PacketView frame, size_t offset, const Inner& inner,
-                  const OuterFields& outer) const;
-  void write_shim(PacketView frame, size_t offset, const Inner& inner, const OuterFields& outer,
-                  Big16 udp_checksum) const;
+  [[nodiscard]] PacketView make_room(PacketView frame, const ParsedHeaders& packet) const;
+  void write_headers(uint8_t* front, const Inner& inner, const OuterFields& outer,
+                     Big16 udp_checksum) const;
+  template <typename IpHeader>
+  void copy_prepared(uint8_t* front, Family inner) const;
+  void write_ipv4(uint8_t* front, const Inner& inner, const OuterFields& outer) const;
+  void write_ipv6(uint8_t* front, const Inner& inner, const OuterFields& outer) const;
   [[nodiscard]] Big16 udp_checksum(PacketView frame, const ParsedHeaders& packet,
-                                   const Inner& inner, const OuterFields& outer) const;
+                                   const OuterFields& outer) const;
+  [[nodiscard]] Big16 ether_type() const {
+    return family_ == Family::kIpv4 ? kEtherTypeIpv4 : kEtherTypeIpv6;
+  }
+
+  // All that is put in front of a packet, but for what differs from packet to packet.
+  struct Prepared {
+    std::array<uint8_t, sizeof(Ipv6Header) + sizeof(UdpHeader) + sizeof(GueHeader)> bytes{};
+    uint64_t sum = 0;  // of its IPv4 header, 16 bits
+  };
+  [[nodiscard]] const Prepared& prepared(Family inner) const {
+    return prepared_[inner == Family::kIpv4 ? 0 : 1];
+  }
 
   Tunnel tunnel_;
   Family family_;
+  bool computes_checksum_;  // GUE over IPv6, but where the tunnel's ends agree on none
   uint16_t overhead_;
-  // The outer IP header but for what differs from packet to packet, of one family.
-  Ipv4Header ipv4_{};
-  ChecksumSum ipv4_sum_;  // of the above
-  Ipv6Header ipv6_{};
+  std::array<Prepared, 2> prepared_;  // by the inner family
 };
+
+// ---- what is inlined into the packet path, by force: it runs in the registers of its one caller
+
+inline TunnelHeader::Inner TunnelHeader::Inner::of(const uint8_t* ip, const ParsedHeaders& packet) {
+  if (packet.family == Family::kIpv4) {
+    const auto& header = *reinterpret_cast<const Ipv4Header*>(ip);
+    return {packet.family, header.traffic_class, header.dont_fragment(), packet.network_length};
+  }
+  const auto& header = *reinterpret_cast<const Ipv6Header*>(ip);
+  return {packet.family, header.traffic_class(), true, packet.network_length};
+}
+
+[[gnu::always_inline]] inline bool TunnelHeader::encapsulate_plain(PacketView& frame,
+                                                                   size_t headroom,
+                                                                   const ParsedHeaders& packet,
+                                                                   const OuterFields& outer) const {
+  constexpr size_t kLink = sizeof(EthernetHeader);
+  if (packet.kind != PacketKind::kTransport || packet.network_offset != kLink ||
+      frame.size() != frame.frame_size() || computes_checksum_ || headroom < overhead_ ||
+      size_t{packet.network_length} + overhead_ > outer.mtu) [[unlikely]] {
+    return false;
+  }
+  const Inner inner = Inner::of(frame.data() + kLink, packet);
+  uint8_t* begin = frame.data() - overhead_;
+  std::memcpy(begin, frame.data(), kLink - sizeof(Big16));
+  write<Big16>(begin + kLink - sizeof(Big16)) = ether_type();
+  write_headers(begin + kLink, inner, outer, {});
+  frame = PacketView(begin, kLink + packet.network_length + overhead_);
+  return true;
+}
+
+[[gnu::always_inline]] inline void TunnelHeader::write_headers(uint8_t* front, const Inner& inner,
+                                                               const OuterFields& outer,
+                                                               Big16 udp_checksum) const {
+  if (family_ == Family::kIpv4) {
+    write_ipv4(front, inner, outer);
+  } else {
+    write_ipv6(front, inner, outer);
+  }
+  if (tunnel_.encapsulation == Encapsulation::kGue) {
+    constexpr uint16_t kHeaders = sizeof(UdpHeader) + sizeof(GueHeader);
+    auto& udp = write<UdpHeader>(front + overhead_ - kHeaders);
+    udp.source_port = gue_source_port(outer.flow_hash);
+    udp.length = Big16::from_host(static_cast<uint16_t>(inner.length + kHeaders));
+    udp.checksum = udp_checksum;
+  }
+}
+
+// What was prepared is copied first and completed where it lies: a header put together elsewhere
+// would have to leave the store buffer before it could be copied in one.
+template <typename IpHeader>
+[[gnu::always_inline]] inline void TunnelHeader::copy_prepared(uint8_t* front, Family inner) const {
+  constexpr size_t kIp = sizeof(IpHeader);
+  const uint8_t* from = prepared(inner).bytes.data();
+  std::memcpy(front, from, kIp);
+  if (tunnel_.encapsulation == Encapsulation::kGre) {
+    std::memcpy(front + kIp, from + kIp, sizeof(GreHeader));
+  } else if (tunnel_.encapsulation == Encapsulation::kGue) {
+    std::memcpy(front + kIp, from + kIp, sizeof(UdpHeader) + sizeof(GueHeader));
+  }
+}
+
+[[gnu::always_inline]] inline void TunnelHeader::write_ipv4(uint8_t* front, const Inner& inner,
+                                                            const OuterFields& outer) const {
+  copy_prepared<Ipv4Header>(front, inner.family);
+  const bool dont_fragment =
+      !outer.is_cut && (inner.dont_fragment || tunnel_.dont_fragment == OuterDontFragment::kAlways);
+  const auto word = [](Big16 value) { return uint64_t{std::bit_cast<uint16_t>(value)}; };
+  const Big16 length = Big16::from_host(static_cast<uint16_t>(inner.length + overhead_));
+  const Big16 identification = Big16::from_host(dont_fragment ? uint16_t{0} : outer.identification);
+  const Big16 fragment = Big16::from_host(dont_fragment ? kIpv4DontFragment : uint16_t{0});
+  const IpAddress::V4Bytes source = outer.source.v4_bytes();
+  auto& ip = write<Ipv4Header>(front);
+  ip.traffic_class = inner.traffic_class;
+  ip.total_length = length;
+  ip.identification = identification;
+  ip.fragment = fragment;
+  ip.source = source;
+  ChecksumSum sum;
+  // Of the word that is filled in halfway the other half is in the prepared sum.
+  sum.add(prepared(inner.family).sum + word(Big16::from_host(inner.traffic_class)) + word(length) +
+          word(identification) + word(fragment) + std::bit_cast<uint32_t>(source));
+  ip.checksum = finish_checksum(sum);
+}
+
+[[gnu::always_inline]] inline void TunnelHeader::write_ipv6(uint8_t* front, const Inner& inner,
+                                                            const OuterFields& outer) const {
+  copy_prepared<Ipv6Header>(front, inner.family);
+  const uint32_t label = outer.flow_hash & 0xfffffU;
+  auto& ip = write<Ipv6Header>(front);
+  ip.set_version_class_flow(inner.traffic_class, label == 0 ? 1 : label);
+  ip.payload_length =
+      Big16::from_host(static_cast<uint16_t>(inner.length + overhead_ - sizeof(Ipv6Header)));
+  ip.source = outer.source.bytes();
+}
 
 }  // namespace ballast

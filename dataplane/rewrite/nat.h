@@ -21,6 +21,17 @@
 #include "dataplane/rewrite/translate_steps.h"
 
 namespace ballast {
+
+// An end whose address lies in a table: only the words that are needed are loaded from there.
+struct EndpointView {
+  EndpointView(const IpAddress& where, Big16 port_there) : address(where), port(port_there) {}
+  EndpointView(const Endpoint& endpoint)
+      : address(endpoint.address), port(endpoint.port) {}  // NOLINT(google-explicit-constructor)
+
+  const IpAddress& address;
+  Big16 port;
+};
+
 namespace translate_steps {
 
 enum class Ends : uint8_t { kSource, kDestination, kBoth };
@@ -35,16 +46,16 @@ static_assert(alignof(PlainFrame<Ipv6Header, TcpHeader>) == 1);
 
 // Where the transport header can only be when nothing but Ethernet and the IP header is in front of
 // it. A first fragment of IPv4 is as good as a whole packet here.
-inline bool is_plain(const ParsedHeaders& packet) {
+[[gnu::always_inline]] inline bool is_plain(const ParsedHeaders& packet) {
   const size_t header = packet.family == Family::kIpv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
   return packet.kind == PacketKind::kTransport &&
          packet.transport_offset == sizeof(EthernetHeader) + header;
 }
 
-inline Big16 updated(const TcpHeader& tcp, const ChecksumDelta& delta) {
+[[gnu::always_inline]] inline Big16 updated(const TcpHeader& tcp, const ChecksumDelta& delta) {
   return delta.apply(tcp.checksum);
 }
-inline Big16 updated(const UdpHeader& udp, const ChecksumDelta& delta) {
+[[gnu::always_inline]] inline Big16 updated(const UdpHeader& udp, const ChecksumDelta& delta) {
   return delta.apply_udp(udp.checksum);
 }
 
@@ -67,8 +78,8 @@ template <typename Field, typename Value>
 // IPv4: all that changes lies in words of 16 and 32 bits.
 template <Ends kEnds, typename TransportHeader>
 [[gnu::always_inline]] inline void translate_plain(PlainFrame<Ipv4Header, TransportHeader>& headers,
-                                                   const Endpoint& source,
-                                                   const Endpoint& destination) {
+                                                   const EndpointView& source,
+                                                   const EndpointView& destination) {
   // The TTL is the upper half of its word: one less is the same for every value, ~0x0100.
   constexpr uint64_t kTtlMinusOne = std::bit_cast<uint16_t>(Big16::from_host(0xfeff));
   uint64_t sum = 0;
@@ -91,8 +102,8 @@ template <Ends kEnds, typename TransportHeader>
 
 template <Ends kEnds, typename TransportHeader>
 [[gnu::always_inline]] inline void translate_plain(PlainFrame<Ipv6Header, TransportHeader>& headers,
-                                                   const Endpoint& source,
-                                                   const Endpoint& destination) {
+                                                   const EndpointView& source,
+                                                   const EndpointView& destination) {
   ChecksumDelta delta;
   if constexpr (kEnds != Ends::kDestination) {
     replace(headers.ip.source, source.address, delta);
@@ -112,8 +123,8 @@ template <Ends kEnds, typename TransportHeader>
 
 template <Ends kEnds, typename IpHeader, typename TransportHeader>
 [[gnu::always_inline]] inline RewriteResult translate_plain(PacketView frame,
-                                                            const Endpoint& source,
-                                                            const Endpoint& destination) {
+                                                            const EndpointView& source,
+                                                            const EndpointView& destination) {
   auto* headers = frame.header_at<PlainFrame<IpHeader, TransportHeader>>(0);
   if (headers == nullptr) [[unlikely]] {
     return RewriteResult::kNotApplicable;
@@ -123,13 +134,13 @@ template <Ends kEnds, typename IpHeader, typename TransportHeader>
 }
 
 template <Ends kEnds>
-inline Translation translation_of(const Endpoint& source, const Endpoint& destination) {
+inline Translation translation_of(const EndpointView& source, const EndpointView& destination) {
   Translation to;
   if constexpr (kEnds != Ends::kDestination) {
-    to.source = source;
+    to.source = Endpoint{source.address, source.port};
   }
   if constexpr (kEnds != Ends::kSource) {
-    to.destination = destination;
+    to.destination = Endpoint{destination.address, destination.port};
   }
   return to;
 }
@@ -137,8 +148,8 @@ inline Translation translation_of(const Endpoint& source, const Endpoint& destin
 template <Ends kEnds>
 [[gnu::always_inline]] inline RewriteResult translate_ends(PacketView frame,
                                                            const ParsedHeaders& packet,
-                                                           const Endpoint& source,
-                                                           const Endpoint& destination) {
+                                                           const EndpointView& source,
+                                                           const EndpointView& destination) {
   if (!is_plain(packet)) [[unlikely]] {
     return translate(frame, packet, translation_of<kEnds>(source, destination),
                      TtlAction::kDecrement);
@@ -165,22 +176,22 @@ template <Ends kEnds>
 // NAT, from the client: VIP -> server.
 [[nodiscard, gnu::always_inline]] inline RewriteResult rewrite_nat_in(PacketView frame,
                                                                       const ParsedHeaders& packet,
-                                                                      const Endpoint& server) {
-  return translate_steps::translate_ends<translate_steps::Ends::kDestination>(frame, packet, {},
+                                                                      const EndpointView& server) {
+  return translate_steps::translate_ends<translate_steps::Ends::kDestination>(frame, packet, server,
                                                                               server);
 }
 
 // NAT, from the server: server -> VIP.
 [[nodiscard, gnu::always_inline]] inline RewriteResult rewrite_nat_out(PacketView frame,
                                                                        const ParsedHeaders& packet,
-                                                                       const Endpoint& vip) {
-  return translate_steps::translate_ends<translate_steps::Ends::kSource>(frame, packet, vip, {});
+                                                                       const EndpointView& vip) {
+  return translate_steps::translate_ends<translate_steps::Ends::kSource>(frame, packet, vip, vip);
 }
 
 // FULLNAT, either way: in with (local, server), out with (VIP, client).
 [[nodiscard, gnu::always_inline]] inline RewriteResult rewrite_full_nat(
-    PacketView frame, const ParsedHeaders& packet, const Endpoint& source,
-    const Endpoint& destination) {
+    PacketView frame, const ParsedHeaders& packet, const EndpointView& source,
+    const EndpointView& destination) {
   return translate_steps::translate_ends<translate_steps::Ends::kBoth>(frame, packet, source,
                                                                        destination);
 }

@@ -1,9 +1,11 @@
 // A burst is decided as its packets one by one would be: what the stages remember of earlier
-// packets of a turn, and the lookups that run ahead, change nothing.
+// packets, of this burst and of those before under the same snapshot and leases, and the lookups
+// that run ahead, change nothing.
 #include <random>
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/pipeline/test_modes.h"
 #include "tests/unit/pipeline/test_network.h"
 
 namespace ballast::testing {
@@ -60,6 +62,7 @@ void expect_same(const Outcome& one, const Outcome& other) {
 TEST_F(Bursts, AreDecidedAsTheirPacketsOneByOne) {
   TestNetwork together;
   TestNetwork apart;
+  together.snapshot.serial = 1;  // that of `apart` is not counted: it remembers nothing
   size_t forwarded = 0;
   for (int round = 0; round < 3000 && !HasFailure(); ++round) {
     std::vector<Frame> burst;
@@ -84,6 +87,66 @@ TEST_F(Bursts, AreDecidedAsTheirPacketsOneByOne) {
     apart.pass(10 * kMillisecond);
   }
   EXPECT_GT(forwarded, 10'000U);
+}
+
+// ---- what was remembered ends with the snapshot and the leases that it was found out by
+
+class Remembered : public ::testing::TestWithParam<Family4or6> {
+ protected:
+  Frame syn(const std::string& vip) {
+    return packet().ip(GetParam().client, vip).tcp(++port_, 80, kSyn).build();
+  }
+  uint16_t port_ = 40000;
+};
+BALLAST_IN_BOTH_FAMILIES(Remembered);
+
+TEST_P(Remembered, WaysEndWithTheLease) {
+  TestNetwork network;
+  network.snapshot.serial = 1;
+  for (int turn = 0; turn < 3; ++turn) {
+    network.set_lease(kLeaseNeverEnds);
+    EXPECT_NE(network.send(syn(GetParam().leased_vip)).server(), 0);
+    EXPECT_NE(network.send(syn(GetParam().leased_vip)).server(), 0);
+    network.set_lease(0);
+    EXPECT_EQ(network.send(syn(GetParam().leased_vip)).reason, DropReason::kVipNotOwned);
+    EXPECT_NE(network.send(syn(GetParam().vip)).server(), 0);
+  }
+}
+
+TEST_P(Remembered, WaysEndWithTheSnapshot) {
+  TestNetwork network;
+  network.snapshot.serial = 1;
+  EXPECT_NE(network.send(syn(GetParam().vip)).server(), 0);
+  LocalAddress address{.address = ip_address(GetParam().vip), .virtual_mac = {}};
+  address.role = AddressRole::kNode;
+  network.change_address(address);
+  ++network.snapshot.serial;
+  EXPECT_EQ(network.send(syn(GetParam().vip)).verdict, Verdict::kKernel);
+}
+
+TEST_P(Remembered, WaysAreOfThePortAndTheMacThatTheyWereFoundBy) {
+  TestNetwork network;
+  network.snapshot.serial = 1;
+  EXPECT_NE(network.send(syn(GetParam().vip)).server(), 0);
+  Frame to_another = syn(GetParam().vip);
+  to_another.ethernet()->destination = mac_address(kStranger);
+  EXPECT_EQ(network.send(to_another).verdict, Verdict::kDrop);
+  Frame of_our_own = syn(GetParam().vip);
+  of_our_own.ethernet()->source = mac_address(kBalancerMac);
+  EXPECT_EQ(network.send(of_our_own).verdict, Verdict::kDrop);
+}
+
+TEST_P(Remembered, VipsOfRepliesEndWithTheLease) {
+  TestNetwork network(all_modes());
+  network.snapshot.serial = 1;
+  for (const char* service : {"nat-web", "full-web"}) {
+    network.set_lease(kLeaseNeverEnds);
+    Talk talk(network, GetParam(), service, ++port_);
+    talk.vip(GetParam().leased_vip).establish();
+    EXPECT_EQ(talk.answer(talk.reply(kAck)).verdict, Verdict::kTransmit);
+    network.set_lease(0);
+    EXPECT_EQ(talk.answer(talk.reply(kAck)).reason, DropReason::kVipNotOwned);
+  }
 }
 
 }  // namespace
