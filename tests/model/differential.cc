@@ -1,6 +1,6 @@
 // The differential test as a command, for longer runs:
 //
-//   build/dev/bin/differential --seed 7 --packets 5000000 [--mode nat] [--episode 12] [--counts]
+//   ./dev differential --seed 7 --packets 5000000 [--mode nat] [--episode 12] [--counts]
 //
 // Exits with 1 and a small case when the dataplane and the model differ.
 #include <algorithm>
