@@ -84,10 +84,11 @@ void Announcements::send(PortIndex port, std::span<const Announcement> due, size
       rte_pktmbuf_free(written[i]);  // which may be null
     }
   }
-  const uint16_t sent = ports_[index(port)].port->transmit(worker_, frames.data(), count);
-  sent_.add(sent);
-  for (uint16_t i = sent; i < count; ++i) {
-    counters_.drop(DropReason::kTransmitFull);
+  const Transmission done = ports_[index(port)].port->transmit(worker_, frames.data(), count);
+  sent_.add(done.sent);
+  for (uint16_t i = done.sent; i < count; ++i) {
+    counters_.drop(i < count - done.refused ? DropReason::kTransmitFull
+                                            : DropReason::kTransmitRefused);
     rte_pktmbuf_free(frames[i]);
   }
 }

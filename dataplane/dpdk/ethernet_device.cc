@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dataplane/dpdk/prepared_burst.h"
+
 namespace ballast {
 namespace {
 
@@ -320,18 +322,24 @@ uint16_t EthernetDevice::receive(WorkerIndex worker, Burst& burst) const {
              : uint16_t{0};
 }
 
-uint16_t EthernetDevice::transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
+Transmission EthernetDevice::transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
   const auto queue =
       static_cast<uint16_t>(shared_.empty() ? index(worker) : index(worker) % transmit_queues_);
   // Some drivers do in rte_eth_tx_prepare() what they announce as an offload (virtio: the tag).
-  const uint16_t ready = inserts_tags_ ? rte_eth_tx_prepare(id_, queue, frames, count) : count;
+  const uint16_t ready = inserts_tags_
+                             ? prepare_burst(frames, count,
+                                             [&](rte_mbuf** rest, uint16_t of_rest) {
+                                               return rte_eth_tx_prepare(id_, queue, rest, of_rest);
+                                             })
+                             : count;
+  const auto refused = static_cast<uint16_t>(count - ready);
   if (shared_.empty()) {
-    return rte_eth_tx_burst(id_, queue, frames, ready);
+    return {rte_eth_tx_burst(id_, queue, frames, ready), refused};
   }
   rte_spinlock_lock(&shared_[queue]->lock);
   const uint16_t sent = rte_eth_tx_burst(id_, queue, frames, ready);
   rte_spinlock_unlock(&shared_[queue]->lock);
-  return sent;
+  return {sent, refused};
 }
 
 bool EthernetDevice::link_is_up() const {

@@ -42,6 +42,13 @@ struct PortCounters {
   uint64_t tx_errors = 0;
 };
 
+// What became of a burst: the first `sent` frames are the device's; the rest stay the caller's.
+// Of the rest, the last `refused` ones can never be sent as they are, the others found no room.
+struct Transmission {
+  uint16_t sent = 0;
+  uint16_t refused = 0;
+};
+
 struct EthernetDeviceSettings {
   std::string port;     // whose errors these are: the first one on the device
   uint16_t queues = 0;  // 0: as many as there are workers, or as the device has
@@ -73,8 +80,8 @@ class EthernetDevice {
   // --- worker threads
   // Frames of the worker's receive queue; 0 for a worker that has none.
   [[nodiscard]] uint16_t receive(WorkerIndex worker, Burst& burst) const;
-  // How many of the frames the device took; the rest stay the caller's.
-  [[nodiscard]] uint16_t transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
+  // The frames that are refused change places with others.
+  [[nodiscard]] Transmission transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
   [[nodiscard]] bool hashes_for_us() const { return rss_; }
   // Whether a port of it has a VLAN.
   [[nodiscard]] bool carries_tags() const { return tagged_; }

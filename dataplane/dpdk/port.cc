@@ -59,30 +59,30 @@ bool Port::prepare(rte_mbuf*& frame) const {
                                                             : VlanInsertion::kBySoftware);
 }
 
-uint16_t Port::transmit_prepared(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
+Transmission Port::transmit_prepared(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
   uint16_t ready = 0;
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < count; ++i) {
     if (prepare(frames[i])) {
-      bytes += rte_pktmbuf_pkt_len(frames[i]);
+      bytes += length_on_wire(*frames[i]);
       std::swap(frames[ready++], frames[i]);
     }
   }
-  const uint16_t sent = ethernet_->transmit(worker, frames, ready);
+  const Transmission done = ethernet_->transmit(worker, frames, ready);
   if (!traffic_.empty()) {
-    for (uint16_t i = sent; i < ready; ++i) {
-      bytes -= rte_pktmbuf_pkt_len(frames[i]);
+    for (uint16_t i = done.sent; i < ready; ++i) {
+      bytes -= length_on_wire(*frames[i]);
     }
-    traffic_[index(worker)].tx_packets.add(sent);
+    traffic_[index(worker)].tx_packets.add(done.sent);
     traffic_[index(worker)].tx_bytes.add(bytes);
   }
-  return sent;
+  return {done.sent, static_cast<uint16_t>(done.refused + count - ready)};
 }
 
-void Port::count_received(WorkerIndex worker, const rte_mbuf& frame) {
+void Port::count_received(WorkerIndex worker, uint32_t length) {
   if (!traffic_.empty()) {
     traffic_[index(worker)].rx_packets.add(1);
-    traffic_[index(worker)].rx_bytes.add(rte_pktmbuf_pkt_len(&frame));
+    traffic_[index(worker)].rx_bytes.add(length);
   }
 }
 

@@ -41,15 +41,17 @@ class Port {
   [[nodiscard]] uint16_t receive(WorkerIndex worker, Burst& burst) const {
     return ethernet_->receive(worker, burst);
   }
-  // How many of the frames the device took, tagged if the port has a VLAN; the rest stay the
-  // caller's. The frames may change places, and be other buffers of the same content.
-  [[nodiscard]] uint16_t transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
+  // Tagged if the port has a VLAN. The frames may change places, and be other buffers of the same
+  // content; refused are also those without room for the tag, and those in several buffers that
+  // must be in one and do not fit there.
+  [[nodiscard]] Transmission transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count) {
     return sends_as_they_are_ ? ethernet_->transmit(worker, frames, count)
                               : transmit_prepared(worker, frames, count);
   }
   [[nodiscard]] bool hashes_for_us() const { return ethernet_->hashes_for_us(); }
-  // Of a port on a device that carries tags, which does not count its ports' frames apart.
-  void count_received(WorkerIndex worker, const rte_mbuf& frame);
+  // Of a port on a device that carries tags, which does not count its ports' frames apart:
+  // `length` is length_on_wire().
+  void count_received(WorkerIndex worker, uint32_t length);
 
   // --- main thread
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -66,7 +68,7 @@ class Port {
     Counter<uint64_t> rx_packets, rx_bytes, tx_packets, tx_bytes;
   };
 
-  uint16_t transmit_prepared(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
+  Transmission transmit_prepared(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
   [[nodiscard]] bool prepare(rte_mbuf*& frame) const;
   [[nodiscard]] rte_mbuf* in_one_buffer(rte_mbuf& frame) const;
 

@@ -44,6 +44,11 @@ std::optional<PortIndex> VlanPorts::take_in(rte_mbuf& frame) const {
   return static_cast<PortIndex>(ports_[*vlan]);
 }
 
+uint32_t length_on_wire(const rte_mbuf& frame) {
+  const bool apart = (frame.ol_flags & (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN)) != 0;
+  return rte_pktmbuf_pkt_len(&frame) + (apart ? uint32_t{sizeof(VlanTag)} : 0);
+}
+
 bool put_tag_on(rte_mbuf& frame, uint16_t vlan, VlanInsertion insertion) {
   frame.vlan_tci = vlan;
   if (insertion == VlanInsertion::kByDevice) {

@@ -3,7 +3,8 @@
 // Theory of operation
 //   The pipeline knows no tags: a port with a VLAN gets frames whose outer tag was taken off, and
 //   sends frames that get it on their way out. A device with the offload does both; for any other,
-//   the twelve bytes of the MACs move over the tag, or away to make room for it.
+//   the twelve bytes of the MACs move over the tag, or away to make room for it. A port's bytes are
+//   those on the wire, the tag among them, whoever takes it off or puts it on.
 //
 //   A frame without a tag, or with one of VLAN 0 (which says a priority only), is the untagged
 //   port's; the latter keeps its tag. Of a service tag (802.1ad) no port is known.
@@ -37,6 +38,10 @@ class VlanPorts {
 
   std::array<uint8_t, kLargestVlan + 2> ports_;
 };
+
+// Of the frame on the wire, without its checksum: a tag counts that the device takes off or puts
+// on, as it does where software has it in the frame. Before take_in(), or after put_tag_on().
+[[nodiscard]] uint32_t length_on_wire(const rte_mbuf& frame);
 
 enum class VlanInsertion : uint8_t { kBySoftware, kByDevice };
 

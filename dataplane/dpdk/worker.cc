@@ -207,12 +207,13 @@ size_t Worker::poll_ports(const ForwardingSnapshot& snapshot, uint64_t now_ns) {
 void Worker::sort_by_tag(const Receiver& receiver, std::span<rte_mbuf*> frames,
                          const ForwardingSnapshot& snapshot, uint64_t now_ns) {
   for (rte_mbuf* frame : frames) {
+    const uint32_t length = length_on_wire(*frame);
     const std::optional<PortIndex> port = receiver.by_vlan.take_in(*frame);
     if (!port) {
       discard(frame, DropReason::kVlanUnexpected);
       continue;
     }
-    around_.ports[index(*port)].port->count_received(index_, *frame);
+    around_.ports[index(*port)].port->count_received(index_, length);
     FrameList& list = arrivals_[index(*port)];
     list.frames[list.count++] = frame;
   }
@@ -325,13 +326,9 @@ void Worker::transmit_from_twin(PortIndex port, std::span<rte_mbuf*> frames) {
   if (frames.empty()) {
     return;
   }
-  const uint16_t sent = around_.ports[index(port)].port->transmit(
-      index_, frames.data(), static_cast<uint16_t>(frames.size()));
+  const uint16_t sent = send(port, frames);
   std::atomic<uint64_t>& transmitted = around_.leases.twin_transmitted[index(port)];
   transmitted.store(transmitted.load(std::memory_order_relaxed) + sent, std::memory_order_relaxed);
-  for (rte_mbuf* frame : frames.subspan(sent)) {
-    discard(frame, DropReason::kTransmitFull);
-  }
 }
 
 void Worker::process(std::span<rte_mbuf*> frames, PortIndex port, Origin origin,
@@ -438,12 +435,19 @@ void Worker::flush(PortIndex port) {
     buffer.count = 0;
     return;
   }
-  const uint16_t sent =
-      around_.ports[index(port)].port->transmit(index_, buffer.frames.data(), buffer.count);
-  for (uint16_t i = sent; i < buffer.count; ++i) {
-    discard(buffer.frames[i], DropReason::kTransmitFull);
-  }
+  send(port, {buffer.frames.data(), buffer.count});
   buffer.count = 0;
+}
+
+// How many of the frames the device took; the others are dropped.
+uint16_t Worker::send(PortIndex port, std::span<rte_mbuf*> frames) {
+  const Transmission done = around_.ports[index(port)].port->transmit(
+      index_, frames.data(), static_cast<uint16_t>(frames.size()));
+  for (size_t i = done.sent; i < frames.size(); ++i) {
+    discard(frames[i], i < frames.size() - done.refused ? DropReason::kTransmitFull
+                                                        : DropReason::kTransmitRefused);
+  }
+  return done.sent;
 }
 
 void Worker::flush_all() {

@@ -114,6 +114,7 @@ class Worker {
   void transmit(rte_mbuf* frame, PortIndex port);
   void transmit_in_fragments(rte_mbuf* frame, uint16_t mtu, PortIndex port);
   void flush(PortIndex port);
+  uint16_t send(PortIndex port, std::span<rte_mbuf*> frames);
   void flush_all();
   void to_kernel(rte_mbuf* frame, PortIndex port);
   void hand_over(const Packet& packet);

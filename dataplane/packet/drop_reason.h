@@ -108,6 +108,8 @@ namespace ballast {
     "the kernel did not take it: the twin's queue is full or the twin is down")                    \
   X(kHandOverFull, "hand_over_full", "the ring to the owner worker was full")                      \
   X(kTransmitFull, "transmit_full", "the port's transmit queue was full")                          \
+  X(kTransmitRefused, "transmit_refused",                                                          \
+    "the port's driver refuses the frame, or it has no room for the port's VLAN tag")              \
   X(kNoBuffer, "no_buffer", "no buffer for a packet")
 
 enum class DropReason : uint8_t {

@@ -25,7 +25,7 @@ void swap_macs(std::vector<PortPair>& ports, WorkerIndex worker, const PacketSou
   uint16_t buffered = 0;
   Port& out = *ports.back().port;
   const auto flush = [&] {
-    const uint16_t sent = out.transmit(worker, buffer.data(), buffered);
+    const uint16_t sent = out.transmit(worker, buffer.data(), buffered).sent;
     rte_pktmbuf_free_bulk(buffer.data() + sent, static_cast<unsigned>(buffered - sent));
     buffered = 0;
   };

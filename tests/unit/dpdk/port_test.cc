@@ -46,7 +46,7 @@ class PortTest : public test::EalTest {
 TEST_F(PortTest, WithoutAVlanSendsFramesAsTheyAre) {
   const auto port = open({.name = "wan", .device = "", .mac = {}});
   rte_mbuf* mbuf = mbuf_of(datagram(3000).build(), 1000).release();
-  EXPECT_EQ(port->transmit(kWorker, &mbuf, 1), 1);
+  EXPECT_EQ(port->transmit(kWorker, &mbuf, 1).sent, 1);
   const auto sent = device_.take_sent();
   ASSERT_THAT(sent, SizeIs(1));
   EXPECT_EQ(sent[0].get(), mbuf);
@@ -59,7 +59,7 @@ TEST_F(PortTest, WithAVlanSendsFramesTaggedAndCountsThem) {
   for (const size_t payload : {1, 1472, 8000}) {
     mbufs.push_back(mbuf_of(datagram(payload).build()).release());
   }
-  EXPECT_EQ(port->transmit(kWorker, mbufs.data(), 3), 3);
+  EXPECT_EQ(port->transmit(kWorker, mbufs.data(), 3).sent, 3);
   EXPECT_THAT(
       frames(device_.take_sent()),
       ::testing::ElementsAre(datagram(1).vlan(100).build(), datagram(1472).vlan(100).build(),
@@ -78,12 +78,37 @@ TEST_F(PortTest, LeavesFramesWithoutRoomForTheTagToTheCaller) {
   }
   rte_mbuf* full = mbufs[1];
   ASSERT_NE(rte_pktmbuf_prepend(full, 127), nullptr);
-  EXPECT_EQ(port->transmit(kWorker, mbufs.data(), 3), 2);
+  const Transmission done = port->transmit(kWorker, mbufs.data(), 3);
+  EXPECT_EQ(done.sent, 2);
+  EXPECT_EQ(done.refused, 1);
   EXPECT_EQ(mbufs[2], full);
   rte_pktmbuf_free(full);
   EXPECT_THAT(frames(device_.take_sent()),
               ::testing::ElementsAre(datagram(0).vlan(100).build(), datagram(2).vlan(100).build()));
   EXPECT_EQ(port->counters().tx_packets, 2U);
+}
+
+// The rings of the device hold 1023 frames.
+TEST_F(PortTest, TellsFramesThatFoundNoRoomFromThoseThatItRefuses) {
+  const auto port = open({.name = "wan", .device = "", .mac = {}, .vlan = 100});
+  for (int i = 0; i < 1022; ++i) {
+    rte_mbuf* mbuf = mbuf_of(datagram(0).build()).release();
+    ASSERT_EQ(port->transmit(kWorker, &mbuf, 1).sent, 1);
+  }
+  std::array<rte_mbuf*, 4> mbufs{};
+  for (rte_mbuf*& mbuf : mbufs) {
+    mbuf = mbuf_of(datagram(0).build()).release();
+  }
+  rte_mbuf* refused = mbufs[0];
+  ASSERT_NE(rte_pktmbuf_prepend(refused, 127), nullptr);
+  const Transmission done = port->transmit(kWorker, mbufs.data(), 4);
+  EXPECT_EQ(done.sent, 1);
+  EXPECT_EQ(done.refused, 1);
+  EXPECT_EQ(mbufs[3], refused);
+  EXPECT_EQ(port->counters().tx_packets, 1023U);
+  EXPECT_EQ(port->counters().tx_bytes, 1023U * 46);
+  rte_pktmbuf_free_bulk(mbufs.data() + 1, 3);
+  EXPECT_THAT(device_.take_sent(), SizeIs(1023));
 }
 
 TEST_F(PortTest, SaysWhichOffloadsAreUsed) {
@@ -116,7 +141,9 @@ TEST_F(PortTest, OnADeviceThatTakesOneBufferSendsACopyInOne) {
     std::array<rte_mbuf*, 2> mbufs{mbuf_of(datagram(1400).build(), 400).release(),
                                    mbuf_of(datagram(5000).build(), 400).release()};
     // The second is longer than a buffer of the device's pool.
-    EXPECT_EQ(port.transmit(kWorker, mbufs.data(), 2), 1);
+    const Transmission done = port.transmit(kWorker, mbufs.data(), 2);
+    EXPECT_EQ(done.sent, 1);
+    EXPECT_EQ(done.refused, 1);
     rte_pktmbuf_free(mbufs[1]);
   }
   rte_eal_hotplug_remove("vdev", "net_null_port_test");

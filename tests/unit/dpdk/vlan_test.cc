@@ -108,6 +108,25 @@ TEST_F(VlanTest, PutsTheTagOnBySoftwareAsADeviceWould) {
   }
 }
 
+TEST_F(VlanTest, CountsTheTagAmongTheBytesOnTheWireWhoeverTakesItOffOrPutsItOn) {
+  const auto untagged = static_cast<uint32_t>(segment().build().size());
+  EXPECT_EQ(length_on_wire(*mbuf_of(segment().build())), untagged);
+  EXPECT_EQ(length_on_wire(*mbuf_of(segment().vlan(100).build())), untagged + 4);
+  EXPECT_EQ(length_on_wire(*stripped(segment(), 100)), untagged + 4);
+  EXPECT_EQ(length_on_wire(*stripped(segment(), 0)), untagged + 4);
+  for (const VlanInsertion insertion : {VlanInsertion::kBySoftware, VlanInsertion::kByDevice}) {
+    const Mbuf mbuf = stripped(segment(), 100);  // forwarded as it came
+    ASSERT_EQ(ports_.take_in(*mbuf), kWan);
+    ASSERT_TRUE(put_tag_on(*mbuf, 200, insertion));
+    EXPECT_EQ(length_on_wire(*mbuf), untagged + 4);
+    if (insertion == VlanInsertion::kByDevice) {
+      rte_mbuf* same = mbuf.get();
+      ASSERT_EQ(rte_vlan_insert(&same), 0);  // in rte_eth_tx_prepare()
+      EXPECT_EQ(length_on_wire(*mbuf), untagged + 4);
+    }
+  }
+}
+
 TEST_F(VlanTest, SaysWhenThereIsNoRoomForTheTag) {
   const Mbuf mbuf = mbuf_of(segment().build());
   ASSERT_NE(rte_pktmbuf_prepend(mbuf.get(), 126), nullptr);
