@@ -131,7 +131,8 @@ ServersPart::Quorum ServersPart::quorum_of(const std::string& name) const {
     return {0, 1};
   }
   const auto is_usable = [&](const ServerSettings& server) {
-    return weight_in_force(server.weight, condition_of({name, server.key})) != 0;
+    return weight_in_force(server.weight,
+                           condition_in_force(server, condition_of({name, server.key}))) != 0;
   };
   return {static_cast<size_t>(
               std::count_if(service->servers.begin(), service->servers.end(), is_usable)),

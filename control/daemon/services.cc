@@ -178,7 +178,7 @@ void Daemon::fill_service(const ServiceSettings& settings, const ServiceCounts& 
 
 void Daemon::fill_server(const ServerId& id, const ServerSettings& settings,
                          const ServersPart::Targets& targets, api::ServerStatus& status) const {
-  const ServerCondition condition = servers_->condition_of(id);
+  const ServerCondition condition = condition_in_force(settings, servers_->condition_of(id));
   status.set_address(settings.key.address.to_string());
   status.set_port(settings.key.port);
   status.set_configured_weight(settings.weight);

@@ -57,7 +57,8 @@ void Daemon::fill_summaries(const std::optional<ballast::api::Statistics>& stati
     summary.set_servers(static_cast<uint32_t>(service.servers.size()));
     summary.set_active_connections(active[service.name]);
     for (const ServerSettings& server : service.servers) {
-      const ServerCondition condition = servers_->condition_of({service.name, server.key});
+      const ServerCondition condition =
+          condition_in_force(server, servers_->condition_of({service.name, server.key}));
       summary.set_servers_up(summary.servers_up() +
                              (weight_in_force(server.weight, condition) != 0 ? 1 : 0));
       summary.set_servers_overridden(

@@ -51,8 +51,9 @@ std::string upper_case(std::string_view text) {
   return result;
 }
 
-void fill_server(const ServerSettings& settings, const ServerCondition& condition,
+void fill_server(const ServerSettings& settings, const ServerCondition& known,
                  ballast::api::Server& server) {
+  const ServerCondition condition = condition_in_force(settings, known);
   server.set_address(settings.key.address.to_string());
   server.set_port(settings.key.port);
   server.set_configured_weight(settings.weight);

@@ -1,4 +1,4 @@
-// The weight with which a server takes part now. Pure.
+// The condition of a server, and the weight with which it takes part, now. Pure.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,16 @@
 #include "control/dataplane_link/server_id.h"
 
 namespace ballast::control {
+
+// A server that is not checked is up from the first moment: nobody will ever know more of it. Else
+// a service that a reload adds would stand without servers until the monitor has said so.
+inline ServerCondition condition_in_force(const ServerSettings& settings, ServerCondition known) {
+  if (known.health == healthcheck::Health::kUnknown &&
+      settings.check.type == healthcheck::CheckType::kNone) {
+    known.health = healthcheck::Health::kUp;
+  }
+  return known;
+}
 
 // Health unknown counts as not up: nothing is sent to a server that nobody has seen working. The
 // first check is made at once, and a restarted ballastd takes over the health that the dataplane

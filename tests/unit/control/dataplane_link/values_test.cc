@@ -68,6 +68,20 @@ TEST(ServiceResource, HasTheSettingsAndTheConditionsOfItsServers) {
   EXPECT_EQ(service.servers(1).override(), ballast::api::DRAINED);
 }
 
+// As a reload proposes a service that is new: its servers take connections at once.
+TEST(ServiceResource, HasServersThatNobodyChecksUpFromTheFirstMoment) {
+  ServiceSettings settings = web();
+  settings.servers[1].check.type = healthcheck::CheckType::kTcp;
+  const ballast::api::Service service = service_resource(settings, {}).service();
+  EXPECT_EQ(service.servers(0).health(), ballast::api::UP);
+  EXPECT_EQ(service.servers(0).weight(), 5U);
+  EXPECT_EQ(service.servers(1).health(), ballast::api::HEALTH_UNKNOWN);
+  EXPECT_EQ(service.servers(1).weight(), 0U);
+  const ServerConditions disabled{
+      {{"web", {ip("10.0.0.11"), 0}}, {Health::kUnknown, ballast::api::DISABLED}}};
+  EXPECT_EQ(service_resource(settings, disabled).service().servers(0).weight(), 0U);
+}
+
 TEST(ConfiguredResources, AreServicesVipsAndSettingsEachUnderItsKey) {
   Configuration configuration;
   configuration.services = {web()};
@@ -162,6 +176,7 @@ TEST(Conditions, SurviveTheWayIntoTheDataplaneAndBack) {
          {ballast::api::NO_OVERRIDE, ballast::api::DRAINED, ballast::api::DISABLED}) {
       ServerSettings server;
       server.key = {ip("2001:db8::11"), port++};
+      server.check.type = healthcheck::CheckType::kTcp;
       service.servers.push_back(server);
       conditions[{"web", server.key}] = {health, override_by_hand};
     }
