@@ -2,15 +2,27 @@
 #include <fmt/format.h>
 
 #include "dataplane/dpdk/ethernet_device.h"
+#include "dataplane/dpdk/rss_types.h"
 
 namespace ballast {
+namespace {
+
+// What stands behind the words for RSS where the device does only a part of it.
+std::string rss_gap_in_words(uint64_t granted) {
+  return hashes_as_we_do(granted)
+             ? ""
+             : fmt::format(", but it does not hash the ports of {}: software hashes every packet",
+                           missing_rss_types_in_words(granted));
+}
+
+}  // namespace
 
 std::string EthernetDevice::steering_in_words() const {
   if (workers_ == 1) {
     return "one worker";
   }
   if (rss_) {
-    return "RSS by the NIC, with our key and indirection table";
+    return "RSS by the NIC, with our key and indirection table" + rss_gap_in_words(rss_types_);
   }
   if (receive_queues_ < workers_) {
     return fmt::format("by software: the device has {} receive queues for {} workers",
@@ -25,16 +37,19 @@ std::string EthernetDevice::reply_steering_in_words() const {
   }
   if (rss_) {
     return "fullnat: RSS by the NIC, as local ports are taken whose replies it brings to the "
-           "owner; "
-           "nat: by software, as RSS by four-tuple does not know the client's half alone";
+           "owner" +
+           rss_gap_in_words(rss_types_) +
+           "; nat: by software, as RSS by four-tuple does not know the client's half alone";
   }
   return "by software, for both fullnat and nat";
 }
 
 std::vector<std::string> EthernetDevice::offloads_in_words() const {
   std::vector<std::string> words;
-  if (rss_) {
+  if (hashes_for_us_) {
     words.emplace_back("receive: RSS hash");
+  } else if (rss_) {
+    words.emplace_back("receive: RSS without its hash, which is not of ports for all packets");
   }
   if (receives_in_several_) {
     words.emplace_back("receive: long frames in several buffers");

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dataplane/dpdk/prepared_burst.h"
+#include "dataplane/dpdk/rss_types.h"
 
 namespace ballast {
 namespace {
@@ -20,8 +21,6 @@ namespace {
 constexpr uint16_t kReceiveDescriptors = 1024;
 constexpr uint16_t kTransmitDescriptors = 1024;
 constexpr size_t kLongestKey = 52;
-constexpr uint64_t kWantedRss = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
-                                RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
 constexpr uint32_t kTag = sizeof(rte_vlan_hdr);
 // Around the IP packet: Ethernet, two tags.
 constexpr uint32_t kLongestLinkHeader = sizeof(rte_ether_hdr) + 2 * sizeof(rte_vlan_hdr);
@@ -102,6 +101,13 @@ uint32_t whole_frame_buffer(const Device& device, uint16_t mtu) {
     default:
       return RTE_PKTMBUF_HEADROOM + frame;
   }
+}
+
+// Drivers may take less than they were told without a word.
+uint64_t rss_types_of_device(uint16_t id, uint64_t requested) {
+  rte_eth_rss_conf conf{};
+  const bool reported = rte_eth_dev_rss_hash_conf_get(id, &conf) == 0;
+  return granted_rss_types(requested, reported ? &conf.rss_hf : nullptr);
 }
 
 // 0 when it cannot be asked.
@@ -209,7 +215,7 @@ tl::expected<void, std::string> EthernetDevice::configure(const EthernetDeviceSe
   choose_queues(settings, *info);
   rte_eth_conf conf{};
   choose_offloads(settings, *info, conf);
-  const uint64_t hashes = info->flow_type_rss_offloads & kWantedRss;
+  const uint64_t hashes = info->flow_type_rss_offloads & wanted_rss_types();
   // Cards with longer keys use what is behind the first 40 bytes for tuples that we do not have.
   std::array<uint8_t, kLongestKey> key{};
   std::copy(steering.key().begin(), steering.key().end(), key.begin());
@@ -236,6 +242,8 @@ tl::expected<void, std::string> EthernetDevice::configure(const EthernetDeviceSe
     return tl::unexpected(failure(port_, "start the device", error));
   }
   rss_ = rss_ && program_indirection(info->reta_size);
+  rss_types_ = rss_ ? rss_types_of_device(id_, hashes) : 0;
+  hashes_for_us_ = hashes_as_we_do(rss_types_);
   // Devices that took it from the configuration refuse this harmlessly. One that was told less than
   // its ports have must not tell its interface.
   if (conf.rxmode.mtu >= settings.mtu) {

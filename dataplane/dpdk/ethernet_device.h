@@ -82,7 +82,8 @@ class EthernetDevice {
   [[nodiscard]] uint16_t receive(WorkerIndex worker, Burst& burst) const;
   // The frames that are refused change places with others.
   [[nodiscard]] Transmission transmit(WorkerIndex worker, rte_mbuf** frames, uint16_t count);
-  [[nodiscard]] bool hashes_for_us() const { return rss_; }
+  // Whether the hash of every packet that it marks as hashed is the steering's.
+  [[nodiscard]] bool hashes_for_us() const { return hashes_for_us_; }
   // Whether a port of it has a VLAN.
   [[nodiscard]] bool carries_tags() const { return tagged_; }
   [[nodiscard]] bool inserts_tags() const { return inserts_tags_; }
@@ -127,7 +128,9 @@ class EthernetDevice {
   uint16_t workers_ = 1;
   uint16_t receive_queues_ = 1;
   uint16_t transmit_queues_ = 1;
-  bool rss_ = false;
+  bool rss_ = false;        // spreads packets over its queues by our key and table
+  uint64_t rss_types_ = 0;  // that it does so for (rss_types.h)
+  bool hashes_for_us_ = false;
   bool receives_in_several_ = false;  // buffers
   bool sends_several_ = false;
   bool sends_single_buffers_only_ = false;

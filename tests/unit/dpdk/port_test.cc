@@ -149,6 +149,22 @@ TEST_F(PortTest, OnADeviceThatTakesOneBufferSendsACopyInOne) {
   rte_eal_hotplug_remove("vdev", "net_null_port_test");
 }
 
+// net_null takes the table and every type (and hashes nothing, as it receives nothing).
+TEST_F(PortTest, TrustsTheHashOfADeviceThatHashesAllThatItWasTold) {
+  ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null_rss_test", ""), 0);
+  {
+    const auto ethernet = EthernetDevice::open(
+        {.port = "wan", .queues = 2, .mtu = 1500, .tagged = false, .chained_frames = false},
+        Device{DeviceKind::kPci, "null"}, "net_null_rss_test", Steering{RssKey{}, 2}, pool());
+    ASSERT_TRUE(ethernet) << ethernet.error();
+    EXPECT_TRUE((*ethernet)->hashes_for_us());
+    EXPECT_EQ((*ethernet)->steering_in_words(),
+              "RSS by the NIC, with our key and indirection table");
+    EXPECT_THAT((*ethernet)->offloads_in_words(), Contains("receive: RSS hash"));
+  }
+  rte_eal_hotplug_remove("vdev", "net_null_rss_test");
+}
+
 TEST_F(PortTest, OnADeviceThatEalDoesNotKnowIsAnError) {
   const auto port =
       Port::open({.name = "wan", .device = "", .mac = {}}, Device{DeviceKind::kPci, "0000:3b:00.0"},
