@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include "dataplane/dpdk/device.h"
 
@@ -91,6 +92,12 @@ std::vector<unsigned> usable_cores() {
   return cores.empty() ? std::vector<unsigned>{0} : cores;
 }
 
+// One for one runtime folder of ours, so that a restart takes over what a killed process left
+// behind.
+std::string file_prefix(const DataplaneSettings& settings) {
+  return fmt::format("ballast-{:016x}", std::hash<std::string>{}(settings.runtime_dir));
+}
+
 // lcore 0 is the main thread's, which floats; 1.. are the workers', pinned when cores are given.
 std::string lcore_map(const DataplaneSettings& settings) {
   const std::string all = fmt::format("({})", fmt::join(usable_cores(), ","));
@@ -104,15 +111,22 @@ std::string lcore_map(const DataplaneSettings& settings) {
   return map;
 }
 
+// EAL makes a folder for the files that processes share, and leaves it. Without shared files it is
+// empty and nobody's: it goes at once, so that a killed process leaves none either. Of hugepages
+// the files stay for the restart, and so does the folder; rmdir() never takes one with files.
+void remove_unused_runtime_folder(const DataplaneSettings& settings) {
+  const std::string folder = rte_eal_get_runtime_dir();
+  if (folder.ends_with("/" + file_prefix(settings))) {
+    rmdir(folder.c_str());
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> eal_arguments(const DataplaneSettings& settings,
                                        const std::vector<std::string>& vdevs,
                                        const std::vector<std::string>& pci_addresses) {
-  // One prefix for one runtime folder, so that a restart takes over what a killed process left
-  // behind.
-  const std::string prefix =
-      fmt::format("ballast-{:016x}", std::hash<std::string>{}(settings.runtime_dir));
+  const std::string prefix = file_prefix(settings);
   std::vector<std::string> arguments{"ballast-dataplane",         "--lcores",
                                      lcore_map(settings),         "--log-level=lib.*:warning",
                                      "--log-level=pmd.*:warning", "--no-telemetry"};
@@ -158,6 +172,7 @@ tl::expected<Eal, std::string> Eal::start(const DataplaneSettings& settings,
                     "hugepages set hugepages = false",
                     rte_strerror(rte_errno), fmt::join(arguments, " ")));
   }
+  remove_unused_runtime_folder(settings);
   return Eal(true);
 }
 

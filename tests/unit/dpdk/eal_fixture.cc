@@ -29,7 +29,11 @@ bool start_eal() {
   for (std::string& argument : arguments) {
     raw.push_back(argument.data());
   }
-  return rte_eal_init(static_cast<int>(raw.size()), raw.data()) >= 0;
+  if (rte_eal_init(static_cast<int>(raw.size()), raw.data()) < 0) {
+    return false;
+  }
+  rmdir(rte_eal_get_runtime_dir());  // which nothing uses with --no-shconf
+  return true;
 }
 
 rte_mempool* start_eal_and_make_pool(unsigned size) {
