@@ -15,15 +15,18 @@ std::string ConnectionView::page(const ballast::api::Connections& connections) {
                {"trusted"},
                {"source"},
                {"virtual"},
+               {"local"},
                {"destination"},
                {"service"}},
               style_);
   for (const auto& connection : connections.connections()) {
-    table.add({protocol(connection.protocol()), expiry(connection.expires_seconds()),
-               connection.state(), connection.trusted() ? "yes" : "no",
-               endpoint(connection.client(), connection.client_port()),
-               endpoint(connection.vip(), connection.vip_port()),
-               endpoint(connection.server(), connection.server_port()), connection.service()});
+    table.add(
+        {protocol(connection.protocol()), expiry(connection.expires_seconds()), connection.state(),
+         connection.trusted() ? "yes" : "no",
+         endpoint(connection.client(), connection.client_port()),
+         endpoint(connection.vip(), connection.vip_port()),
+         connection.local().empty() ? "-" : endpoint(connection.local(), connection.local_port()),
+         endpoint(connection.server(), connection.server_port()), connection.service()});
   }
   table.widen(widths_);
   std::string text = headed_ ? "" : table.headings(widths_);

@@ -4,6 +4,18 @@
 
 namespace ballast {
 
+std::optional<LocalEnd> local_end_of(const Connection& connection, const ConnectionTable& table,
+                                     std::span<const IpAddress> local_addresses) {
+  if (!connection.translated || table.translations() == nullptr) {
+    return std::nullopt;
+  }
+  const LocalEndpoint& local = table.translations()->of(connection).local;
+  if (local.lane == kNoLane) {
+    return std::nullopt;
+  }
+  return LocalEnd{local_addresses[index(local.address)], local.port};
+}
+
 bool ConnectionListing::step(const Pipeline& pipeline, const ForwardingSnapshot& snapshot,
                              Seconds32 now) {
   const ConnectionTable& table = pipeline.connections();
@@ -11,7 +23,8 @@ bool ConnectionListing::step(const Pipeline& pipeline, const ForwardingSnapshot&
   // never overflows.
   cursor_ = table.visit(cursor_, kSlice, [&](const Connection& connection) {
     if (matches(connection, snapshot)) {
-      rows_.push_back({connection, table.expires_in(connection, now)});
+      rows_.push_back({connection, table.expires_in(connection, now),
+                       local_end_of(connection, table, *snapshot.local_addresses)});
     }
   });
   return cursor_ == 0 || rows_.size() >= limit_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "dataplane/dpdk/worker_job.h"
@@ -18,11 +19,24 @@ struct ConnectionFilter {
   std::optional<IpProtocol> protocol;
 };
 
+// What stands in the client's place towards the server.
+struct LocalEnd {
+  IpAddress address;
+  Big16 port;
+
+  friend bool operator==(const LocalEnd&, const LocalEnd&) = default;
+};
+
+// Of a connection of this table; nothing but in FULLNAT. `local_addresses` are the snapshot's.
+std::optional<LocalEnd> local_end_of(const Connection& connection, const ConnectionTable& table,
+                                     std::span<const IpAddress> local_addresses);
+
 class ConnectionListing : public WorkerJob {
  public:
   struct Row {
     Connection connection;
     uint32_t expires_seconds = 0;
+    std::optional<LocalEnd> local = std::nullopt;
   };
 
   // From `cursor` (0: the beginning) until `limit` rows are found or the table ends.

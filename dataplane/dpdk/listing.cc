@@ -143,6 +143,10 @@ void Dataplane::fill_connection(const ConnectionListing::Row& row, uint16_t work
   info.set_expires_seconds(row.expires_seconds);
   info.set_trusted(connection.trusted);
   info.set_worker(worker);
+  if (row.local) {
+    info.set_local(row.local->address.to_string());
+    info.set_local_port(row.local->port.to_host());
+  }
   if (const auto server = world_->describe(connection.server)) {
     info.set_service(server->service);
     info.set_server(server->address.to_string());

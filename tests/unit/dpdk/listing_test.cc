@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/dpdk/connection_listing.h"
+
 namespace ballast {
 namespace {
 
@@ -48,6 +50,38 @@ TEST(ConnectionFilter, TakesAddressesAndPrefixesAndNamesTheFieldThatIsWrong) {
   wrong = request;
   wrong.set_vip_port(65536);
   EXPECT_NE(to_filter(wrong).error().find("vip_port"), std::string::npos);
+}
+
+// Of each mode one connection: without a record, with NAT's, with FULLNAT's.
+TEST(LocalEnd, IsWhatStandsInTheClientsPlaceInFullNatOnly) {
+  const auto address = [](const char* text) { return *IpAddress::parse(text); };
+  const std::vector<IpAddress> locals{address("10.0.0.200"), address("10.0.0.201")};
+  ConnectionTable table(
+      {.trusted = 10, .untrusted = 10, .translations = true}, FlowHashKey{},
+      [](const Connection&) { return 100U; }, [](const Connection&, ConnectionEnd) {});
+  uint16_t port = 40000;
+  const auto open = [&] {
+    return table.insert({.client = address("198.51.100.7"),
+                         .vip = address("192.0.2.10"),
+                         .client_port = Big16::from_host(port++),
+                         .vip_port = Big16::from_host(80),
+                         .protocol = IpProtocol::kTcp},
+                        1);
+  };
+  const auto key_of = [&](const Connection& connection, const TranslationRecord&) {
+    return ReturnKey::of({address("10.0.0.11"), Big16::from_host(80), IpProtocol::kTcp},
+                         connection.key.client, connection.key.client_port);
+  };
+  EXPECT_EQ(local_end_of(*open(), table, locals), std::nullopt);
+  Connection& nat = *open();
+  ASSERT_EQ(table.translations()->insert(nat, {}, key_of), ReturnInsert::kInserted);
+  EXPECT_EQ(local_end_of(nat, table, locals), std::nullopt);
+  Connection& full_nat = *open();
+  TranslationRecord record;
+  record.local = {LocalAddressIndex{1}, Big16::from_host(1024), LocalPortLane{1}};
+  ASSERT_EQ(table.translations()->insert(full_nat, record, key_of), ReturnInsert::kInserted);
+  EXPECT_EQ(local_end_of(full_nat, table, locals),
+            (LocalEnd{address("10.0.0.201"), Big16::from_host(1024)}));
 }
 
 }  // namespace

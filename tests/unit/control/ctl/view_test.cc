@@ -424,13 +424,33 @@ TEST(ConnectionView, KeepsItsColumnsOverPages) {
   connection.set_service("web");
   ConnectionView view(kPlain);
   EXPECT_EQ(view.page(page),
-            "pro expire state       trusted source            virtual       destination  service\n"
-            "TCP  14:59 FIN_WAIT    yes     203.0.113.5:40000 192.0.2.10:80 10.0.0.11:80 web\n");
+            "pro expire state       trusted source            virtual       local destination  "
+            "service\n"
+            "TCP  14:59 FIN_WAIT    yes     203.0.113.5:40000 192.0.2.10:80 -     10.0.0.11:80 "
+            "web\n");
   page.mutable_connections(0)->set_client("1.1.1.1");
   EXPECT_EQ(view.page(page),
-            "TCP  14:59 FIN_WAIT    yes     1.1.1.1:40000     192.0.2.10:80 10.0.0.11:80 web\n");
+            "TCP  14:59 FIN_WAIT    yes     1.1.1.1:40000     192.0.2.10:80 -     10.0.0.11:80 "
+            "web\n");
   EXPECT_EQ(view.end(), "");
   EXPECT_EQ(ConnectionView(kPlain).end(), "no connections\n");
+}
+
+TEST(ConnectionView, ShowsWhatStandsInTheClientsPlaceTowardsTheServer) {
+  ballast::api::Connections page;
+  auto& connection = *page.add_connections();
+  connection.set_protocol(ballast::api::TCP);
+  connection.set_client("2001:db8:1::5");
+  connection.set_client_port(40000);
+  connection.set_vip("2001:db8::10");
+  connection.set_vip_port(80);
+  connection.set_local("fd00:9::c0");
+  connection.set_local_port(1025);
+  connection.set_server("fd00:9::11");
+  connection.set_server_port(8080);
+  connection.set_state("NONE");
+  EXPECT_THAT(ConnectionView(kPlain).page(page),
+              HasSubstr(" [2001:db8::10]:80 [fd00:9::c0]:1025 [fd00:9::11]:8080\n"));
 }
 
 TEST(ListView, SortsDropsByCountAndHidesZeros) {
