@@ -61,13 +61,14 @@ std::string workers(const api::ListPortsAnswer& answer, Style style) {
                {"HandedOver", Align::kRight},
                {"Share", Align::kRight},
                {"Fragments", Align::kRight},
-               {"Held", Align::kRight}},
+               {"Held", Align::kRight},
+               {"Cut", Align::kRight}},
               style);
   for (const auto& worker : answer.workers()) {
     table.add({std::to_string(worker.worker()), std::to_string(worker.packets()),
                std::to_string(worker.handed_over()), share(worker.handed_over(), worker.packets()),
                std::to_string(worker.handed_over_fragments()),
-               std::to_string(worker.fragments_held())});
+               std::to_string(worker.fragments_held()), std::to_string(worker.fragments_sent())});
   }
   return table.empty() ? ""
                        : "\nhanded over to the worker that owns the flow, of packets from all "

@@ -171,6 +171,7 @@ void Dataplane::fill_totals(api::Statistics& page) const {
     worker.set_local_ports_taken(counters.local_ports_taken.read());
     worker.set_local_ports_resting(counters.local_ports_resting.read());
     worker.set_fragments_held(counters.fragments_held.read());
+    worker.set_fragments_sent(workers_[i]->fragments_sent());
     worker.set_stalled(stalled_[i]);
     worker.set_announcements(workers_[i]->announcements_sent());
     page.set_memory_bytes(page.memory_bytes() + workers_[i]->connection_memory_bytes());

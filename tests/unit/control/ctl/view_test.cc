@@ -343,6 +343,7 @@ api::ListPortsAnswer two_ports() {
     worker.set_handed_over(50 * i);
     worker.set_handed_over_fragments(7);
     worker.set_fragments_held(i);
+    worker.set_fragments_sent(12 * i);
   }
   return answer;
 }
@@ -379,9 +380,9 @@ sent           0 packets (0 B)
 lost           0 missed, 0 bad on receipt, 0 not sent
 
 handed over to the worker that owns the flow, of packets from all ports:
-Worker Packets HandedOver Share Fragments Held
-     0     200          0   0 %         7    0
-     1     200         50  25 %         7    1
+Worker Packets HandedOver Share Fragments Held Cut
+     0     200          0   0 %         7    0   0
+     1     200         50  25 %         7    1  12
 )");
 }
 
