@@ -145,8 +145,10 @@ ExitCode override_server(const CommandLine& line, Session& session, Report& repo
   }
   show(report, answer->set_server_override(),
        [](const auto& changed) { return render_override(changed); });
-  return answer->set_server_override().dataplane_connected() ? ExitCode::kOk
-                                                             : ExitCode::kNoDataplane;
+  if (!answer->set_server_override().dataplane_connected()) {
+    return ExitCode::kNoDataplane;
+  }
+  return answer->set_server_override().dataplane_confirmed() ? ExitCode::kOk : ExitCode::kRefused;
 }
 
 ExitCode print_completion(const CommandLine& line, Report& report) {

@@ -6,7 +6,7 @@ namespace ballast::control {
 
 enum class ExitCode {
   kOk = 0,
-  kRefused = 1,      // the answer was no: refused, invalid, not found
+  kRefused = 1,      // the answer was no: refused, invalid, not found, not confirmed
   kUsage = 2,        // the command line makes no sense
   kUnreachable = 3,  // ballastd does not run, does not answer, or may not be asked
   kNoDataplane = 4,  // ballastd has no dataplane; what it knows without one is printed all the same

@@ -119,11 +119,13 @@ std::string render_override(const api::SetServerOverrideAnswer& answer) {
   }
   text += fmt::format(", {}, weight {} of {}", health_word(server.health()), server.weight(),
                       server.configured_weight());
-  if (answer.dataplane_connected()) {
+  if (!answer.dataplane_connected()) {
+    text += "; the dataplane is not connected and gets the change when it is";
+  } else if (!answer.dataplane_confirmed()) {
+    text += "; the dataplane has not confirmed it yet: see ballastctl status";
+  } else {
     text += fmt::format(", {} still active",
                         count(server.active_connections(), "connection", "connections"));
-  } else {
-    text += "; the dataplane is not connected and gets the change when it is";
   }
   return text + "\n";
 }

@@ -121,6 +121,11 @@ class Daemon : private ControlHandler {
   void fill_summaries(const std::optional<ballast::api::Statistics>& statistics,
                       api::StatusAnswer& answer) const;
   void fill_warnings(api::StatusAnswer& answer) const;
+  static void fill_counts_of(const ServerId& id, const ballast::api::Statistics& statistics,
+                             api::ServerStatus& status);
+  void answer_override(const ServerId& id, const ServerSettings& settings,
+                       ballast::api::Override before, bool confirmed,
+                       const Callback<api::SetServerOverrideAnswer>& done);
   static ServiceCounts count_by_service(const ballast::api::Statistics& statistics);
   [[nodiscard]] tl::expected<AnswerPage, api::Failure> open_page(bool paged,
                                                                  const std::string& cursor) const;

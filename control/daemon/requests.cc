@@ -1,4 +1,6 @@
 // What else ballastctl asks for: ports, connections, drops, the configuration, changes by hand.
+#include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,9 @@
 
 namespace ballast::control {
 namespace {
+
+// For a change by hand, until every worker runs on it.
+constexpr std::chrono::seconds kConfirmation{2};
 
 api::Failure not_connected(const DataplaneLink& link) {
   return failure(
@@ -128,12 +133,32 @@ void Daemon::set_server_override(const Peer&, const api::SetServerOverrideReques
                                   service->name, meant.size(), request.address()))));
   }
   const ServerId id{service->name, meant.front()->key};
+  const ballast::api::Override before = servers_->set_override(id, request.override());
+  link_->when_confirmed(service_resource_key(service->name), kConfirmation,
+                        [this, id, settings = *meant.front(), before, done](bool confirmed) {
+                          answer_override(id, settings, before, confirmed, done);
+                        });
+}
+
+void Daemon::answer_override(const ServerId& id, const ServerSettings& settings,
+                             ballast::api::Override before, bool confirmed,
+                             const Callback<api::SetServerOverrideAnswer>& done) {
   api::SetServerOverrideAnswer answer;
-  answer.set_service(service->name);
-  answer.set_before(servers_->set_override(id, request.override()));
-  fill_server(id, *meant.front(), servers_->targets(), *answer.mutable_server());
+  answer.set_service(id.service);
+  answer.set_before(before);
+  fill_server(id, settings, servers_->targets(), *answer.mutable_server());
   answer.set_dataplane_connected(link_->connected());
-  done(answer);
+  answer.set_dataplane_confirmed(confirmed);
+  if (!confirmed) {
+    return done(answer);  // a dataplane that hangs would not say its counts either
+  }
+  statistics_->fetch(
+      [id, answer, done](const std::optional<ballast::api::Statistics>& statistics) mutable {
+        if (statistics) {
+          fill_counts_of(id, *statistics, *answer.mutable_server());
+        }
+        done(answer);
+      });
 }
 
 }  // namespace ballast::control

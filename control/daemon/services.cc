@@ -176,6 +176,18 @@ void Daemon::fill_service(const ServiceSettings& settings, const ServiceCounts& 
   }
 }
 
+void Daemon::fill_counts_of(const ServerId& id, const ballast::api::Statistics& statistics,
+                            api::ServerStatus& status) {
+  const ServiceCounts counts = count_by_service(statistics);
+  const auto service = counts.find(id.service);
+  if (service == counts.end()) {
+    return;
+  }
+  if (const auto server = service->second.find(id.server); server != service->second.end()) {
+    fill_counts(*server->second, status);
+  }
+}
+
 void Daemon::fill_server(const ServerId& id, const ServerSettings& settings,
                          const ServersPart::Targets& targets, api::ServerStatus& status) const {
   const ServerCondition condition = condition_in_force(settings, servers_->condition_of(id));

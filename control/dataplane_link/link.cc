@@ -96,6 +96,7 @@ void DataplaneLink::on_disconnect(const std::string& reason) {
     apply(proposal, wanted_);
     proposal.on_verdict({});
   }
+  answer_waiters({});
   reconnect_soon();
 }
 

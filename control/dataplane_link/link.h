@@ -79,6 +79,12 @@ class DataplaneLink {
   void propose(const Resources& wanted, const std::vector<std::string>& unwanted,
                OnVerdict on_verdict);
 
+  // Calls back once, from the loop: true when every worker of the dataplane runs on what is wanted
+  // of this resource; false when the dataplane refuses, is not there, or `limit` is over.
+  using OnConfirmed = std::function<void(bool confirmed)>;
+  void when_confirmed(const std::string& key, std::chrono::milliseconds limit,
+                      OnConfirmed on_confirmed);
+
   // Any other request; an error at once or later when there is no dataplane.
   using OnAnswer = ballast::api::ContractClient::OnAnswer;
   void request(const ballast::api::ClientFrame& frame, OnAnswer on_answer);
@@ -107,6 +113,7 @@ class DataplaneLink {
     OnVerdict on_verdict;
   };
   struct Timers;
+  struct Waiter;
 
   void connect();
   void reconnect_soon();
@@ -124,6 +131,8 @@ class DataplaneLink {
   void note_trouble(std::string trouble);
   static void apply(const Proposal& proposal, Resources& resources);
   void retry_later();
+  [[nodiscard]] bool is_confirmed(const std::string& key) const;
+  void answer_waiters(const std::vector<uint32_t>& stalled_workers);
 
   std::string socket_;
   Callbacks callbacks_;
@@ -135,6 +144,7 @@ class DataplaneLink {
   std::set<std::string> changed_;    // keys in which wanted_ and said_ may differ
   std::set<std::string> left_out_;   // keys that were refused, until they change or the retry
   std::vector<Proposal> proposals_;  // first come, first served
+  std::vector<std::shared_ptr<Waiter>> waiters_;
   std::optional<ballast::api::HelloAnswer> hello_;
   bool started_ = false;
   bool state_known_ = false;  // of this connection

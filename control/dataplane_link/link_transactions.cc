@@ -204,6 +204,7 @@ void DataplaneLink::send(Transaction transaction, const OnVerdict& on_verdict) {
         }
         on_verdict(verdict);
         callbacks_.on_transaction(verdict);
+        answer_waiters(verdict.stalled_workers);
         if (refused_) {
           retry_later();
         }

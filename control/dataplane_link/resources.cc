@@ -150,7 +150,7 @@ healthcheck::Health from_api(ballast::api::Health health) {
 std::string key_of(const Resource& resource) {
   switch (resource.resource_case()) {
     case Resource::kService:
-      return "service/" + resource.service().name();
+      return service_resource_key(resource.service().name());
     case Resource::kVip:
       return "vip/" + resource.vip().address();
     case Resource::kRoute:
@@ -166,6 +166,10 @@ std::string key_of(const Resource& resource) {
       break;
   }
   return {};
+}
+
+std::string service_resource_key(const std::string& name) {
+  return "service/" + name;
 }
 
 std::string neighbor_resource_key(const netlink::NextHop& next_hop) {

@@ -22,6 +22,7 @@ namespace ballast::control {
 using Resources = std::map<std::string, ballast::api::Resource>;
 
 std::string key_of(const ballast::api::Resource& resource);
+std::string service_resource_key(const std::string& name);
 std::string neighbor_resource_key(const netlink::NextHop& next_hop);
 // What the dataplane calls the resource when it refuses it: `service "web"`, `route 10.0.0.0/8`.
 std::string name_in_refusals(const ballast::api::Resource& resource);

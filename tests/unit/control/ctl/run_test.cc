@@ -247,6 +247,7 @@ TEST_F(Ballastctl, SendsAnOverrideWithAddressAndPort) {
     answer.mutable_server()->set_configured_weight(100);
     answer.mutable_server()->set_active_connections(3);
     answer.set_dataplane_connected(true);
+    answer.set_dataplane_confirmed(request.override() != ballast::api::DISABLED);
     return answer;
   };
   RunningServer server(handler_, options());
@@ -258,6 +259,11 @@ TEST_F(Ballastctl, SendsAnOverrideWithAddressAndPort) {
   EXPECT_EQ(seen.address(), "2001:db8::11");
   EXPECT_EQ(seen.port(), 80u);
   EXPECT_EQ(seen.override(), ballast::api::DRAINED);
+  const auto late = ask({"server", "disable", "web", "10.0.0.11"});
+  EXPECT_EQ(late.exit_code, 1);
+  EXPECT_EQ(late.out,
+            "service web: server 10.0.0.11: disabled, up, weight 0 of 100; the dataplane has not "
+            "confirmed it yet: see ballastctl status\n");
   (void)ask({"server", "enable", "web", "10.0.0.11"});
   EXPECT_EQ(seen.port(), 0u);
   EXPECT_EQ(seen.override(), ballast::api::NO_OVERRIDE);

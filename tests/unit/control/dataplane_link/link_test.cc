@@ -104,7 +104,13 @@ class Link : public ballast::api::ContractFixture {
                   [this](const DataplaneLink::Verdict& verdict) { verdicts.push_back(verdict); });
   }
 
+  void wait_for(const std::string& key, std::chrono::milliseconds limit = std::chrono::minutes(1)) {
+    link->when_confirmed(key, limit,
+                         [this](bool confirmed) { confirmations.push_back(confirmed); });
+  }
+
   std::unique_ptr<DataplaneLink> link;
+  std::vector<bool> confirmations;
   std::vector<ballast::api::HelloAnswer> hellos;
   std::vector<ballast::api::State> states;
   std::vector<std::string> losses;
@@ -282,6 +288,82 @@ TEST_F(Link, SendsProposalsOneAfterTheOther) {
   ASSERT_EQ(verdicts.size(), 2U);
   EXPECT_FALSE(verdicts[0].refusals.empty());
   EXPECT_TRUE(verdicts[1].refusals.empty());
+}
+
+// ---- confirmations
+
+TEST_F(Link, SaysWhenTheDataplaneRunsOnWhatIsWanted) {
+  in_force();
+  link->update(service("mail"));
+  const auto earlier = next();
+  link->update(service("web", "wrr"));
+  wait_for("service/web");
+  accept(earlier);
+  EXPECT_THAT(confirmations, IsEmpty());  // it was another change
+  EXPECT_THAT(upserts(accept_next()), ElementsAre("service/web"));
+  EXPECT_THAT(confirmations, ElementsAre(true));
+  wait_for("service/web");
+  EXPECT_THAT(confirmations, ElementsAre(true));  // never from inside the call
+  run_ready();
+  EXPECT_THAT(confirmations, ElementsAre(true, true));
+  EXPECT_TRUE(quiet());
+}
+
+TEST_F(Link, DoesNotWaitForWhatTheDataplaneRefuses) {
+  in_force();
+  link->update(route("10.1.0.0/16"));
+  link->update(service("web", "wrr"));
+  wait_for("service/web");
+  refuse(next(), "route 10.1.0.0/16");
+  EXPECT_THAT(confirmations, IsEmpty());  // the rest goes on without it
+  accept_next();
+  EXPECT_THAT(confirmations, ElementsAre(true));
+  link->update(service("web", "nonsense"));
+  wait_for("service/web");
+  refuse(next(), "service \"web\"");
+  EXPECT_THAT(confirmations, ElementsAre(true, false));
+}
+
+TEST_F(Link, DoesNotCallConfirmedWhatAWorkerHasNotTaken) {
+  in_force();
+  link->update(service("web", "wrr"));
+  wait_for("service/web");
+  const auto asked = next();
+  TransactionAnswer answer;
+  answer.set_accepted(true);
+  answer.set_generation(asked.request.generation());
+  answer.add_stalled_workers(1);
+  asked.answer(answer);
+  run_ready();
+  EXPECT_THAT(confirmations, ElementsAre(false));
+}
+
+TEST_F(Link, DoesNotWaitForADataplaneThatIsNotThere) {
+  in_force();
+  link->update(service("web", "wrr"));
+  wait_for("service/web");
+  const auto unanswered = next();
+  server.reset();
+  ASSERT_TRUE(run_until([this] { return !losses.empty(); }));
+  EXPECT_THAT(confirmations, ElementsAre(false));
+  wait_for("service/web");
+  run_ready();
+  EXPECT_THAT(confirmations, ElementsAre(false, false));
+}
+
+TEST_F(Link, WaitsForAConfirmationNoLongerThanItIsTold) {
+  in_force();
+  link->update(service("web", "wrr"));
+  const auto slow = next();
+  wait_for("service/web", std::chrono::milliseconds(1));
+  ASSERT_TRUE(run_until([this] { return !confirmations.empty(); }));
+  EXPECT_THAT(confirmations, ElementsAre(false));
+  accept(slow);
+  EXPECT_THAT(confirmations, ElementsAre(false));
+  wait_for("service/web");
+  link.reset();  // whoever waits is forgotten
+  run_ready();
+  EXPECT_THAT(confirmations, ElementsAre(false));
 }
 
 // ---- refusals of what is wanted
