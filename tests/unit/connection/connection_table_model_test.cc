@@ -212,6 +212,8 @@ struct Life {
   uint32_t flows;
   uint32_t longest_timeout;
   uint32_t steps;
+
+  friend void PrintTo(const Life& life, std::ostream* out) { *out << life.name; }
 };
 
 class ConnectionTableModel : public testing::TestWithParam<Life> {};

@@ -30,6 +30,8 @@ struct Life {
   uint32_t most_taken;  // give back when there are more
   bool tidy;
   uint32_t steps;
+
+  friend void PrintTo(const Life& life, std::ostream* out) { *out << life.name; }
 };
 
 class Comparison {

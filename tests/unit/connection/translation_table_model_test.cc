@@ -160,6 +160,8 @@ struct Life {
   uint32_t flows;
   uint32_t pause;
   uint32_t steps;
+
+  friend void PrintTo(const Life& life, std::ostream* out) { *out << life.name; }
 };
 
 class TranslationTableModel : public testing::TestWithParam<Life> {};

@@ -1,5 +1,6 @@
 // One malformed packet, or several, for every reason that the parser can give.
 #include <functional>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -191,10 +192,10 @@ TEST(ParserDrops, LandAttackAndHopLimitOfZero) {
 }
 
 // What is behind the IP headers is the same for both families.
-class TransportDrops : public ::testing::TestWithParam<PacketBuilder> {
+class TransportDrops : public ::testing::TestWithParam<std::string> {
  protected:
-  [[nodiscard]] static PacketBuilder ip() { return GetParam(); }
-  [[nodiscard]] static bool is_v4() { return syn(ip()).build().ipv4() != nullptr; }
+  [[nodiscard]] static bool is_v4() { return GetParam() == "Ipv4"; }
+  [[nodiscard]] static PacketBuilder ip() { return is_v4() ? four() : six(); }
   // The packet's own length says that `bytes` follow the IP header.
   static void shorten(Frame& frame, size_t bytes) {
     if (Ipv4Header* four = frame.ipv4(); four != nullptr) {
@@ -215,8 +216,8 @@ class TransportDrops : public ::testing::TestWithParam<PacketBuilder> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, TransportDrops, ::testing::Values(four(), six()),
-                         [](const auto& family) { return family.index == 0 ? "Ipv4" : "Ipv6"; });
+INSTANTIATE_TEST_SUITE_P(Families, TransportDrops, ::testing::Values("Ipv4", "Ipv6"),
+                         [](const auto& family) { return family.param; });
 
 TEST_P(TransportDrops, TcpHeaderCutOff) {
   for (const size_t bytes : {size_t{0}, size_t{1}, size_t{19}}) {

@@ -29,6 +29,8 @@ struct Ends {
   const char* vip;
   const char* router;
   uint16_t header_length;
+
+  friend void PrintTo(const Ends& ends, std::ostream* out) { *out << "vip " << ends.vip; }
 };
 
 class ParserOfBothFamilies : public ::testing::TestWithParam<Ends> {

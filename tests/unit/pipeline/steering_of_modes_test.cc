@@ -11,12 +11,7 @@
 namespace ballast::testing {
 namespace {
 
-struct OnWorkers {
-  Case service;
-  uint16_t workers;
-};
-
-class SteeringOfModes : public ::testing::TestWithParam<OnWorkers> {
+class SteeringOfModes : public ::testing::TestWithParam<CaseOnWorkers> {
  protected:
   const Family4or6& family = GetParam().service.family;
   const uint16_t workers = GetParam().workers;
@@ -59,21 +54,11 @@ class SteeringOfModes : public ::testing::TestWithParam<OnWorkers> {
   }
 };
 
-std::vector<OnWorkers> on_workers() {
-  std::vector<OnWorkers> all;
-  for (const Case& each : cases({"nat-web", "nat-dns", "nat-shop", "full-web", "full-dns",
-                                 "full-any", "ipip", "gre-udp", "gue-shop"})) {
-    for (const uint16_t workers : std::to_array<uint16_t>({1, 2, 4, 8})) {
-      all.push_back({each, workers});
-    }
-  }
-  return all;
-}
-INSTANTIATE_TEST_SUITE_P(Modes, SteeringOfModes, ::testing::ValuesIn(on_workers()),
-                         [](const auto& instance) {
-                           return fmt::format("{}_{}_workers", instance.param.service.name(),
-                                              instance.param.workers);
-                         });
+BALLAST_ON_WORKERS(SteeringOfModes, {1, 2, 4, 8},
+                   cases({"nat-web", "nat-dns", "nat-shop", "full-web", "full-dns", "full-any",
+                          "ipip", "gre-udp", "gue-shop"}));
+class SteeringOfFullNat : public SteeringOfModes {};
+BALLAST_ON_WORKERS(SteeringOfFullNat, {1, 2, 4, 8}, cases({"full-web", "full-dns", "full-any"}));
 
 TEST_P(SteeringOfModes, BringsAllOfAConnectionToOneOwner) {
   std::set<uint16_t> owners;
@@ -138,10 +123,7 @@ TEST_P(SteeringOfModes, BringsConnectionsOfARemovedServiceToTheirOwner) {
   }
 }
 
-TEST_P(SteeringOfModes, HandsRepliesOfFullNatOverOnlyWhereTheNicDoesNotHash) {
-  if (settings.mode != ForwardingMode::kFullNat) {
-    GTEST_SKIP();
-  }
+TEST_P(SteeringOfFullNat, HandsRepliesOverOnlyWhereTheNicDoesNotHash) {
   std::vector<Talk> talks;
   for (uint16_t port = 1; port <= 100; ++port) {
     talks.push_back(conversation(port));

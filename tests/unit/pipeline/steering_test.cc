@@ -25,6 +25,7 @@ struct Ends {
   const char* client;
   const char* vip;
   const char* server;
+  friend void PrintTo(const Ends& ends, std::ostream* out) { *out << "vip " << ends.vip; }
 };
 class SteeringOfBothFamilies : public ::testing::TestWithParam<Ends> {
  protected:

@@ -293,11 +293,33 @@ void PrintTo(const Case& which, std::ostream* out) {
   *out << which.name();
 }
 
-std::vector<Case> cases(const std::vector<std::string>& services) {
+std::vector<Case> cases(const std::vector<std::string>& services, Clients clients) {
   std::vector<Case> all;
   for (const Family4or6& family : both_families()) {
+    if (clients == (family.is_v4() ? Clients::kIpv6 : Clients::kIpv4)) {
+      continue;
+    }
     for (const std::string& service : services) {
       all.push_back({family, service});
+    }
+  }
+  return all;
+}
+
+std::string CaseOnWorkers::name() const {
+  return fmt::format("{}_{}_workers", service.name(), workers);
+}
+
+void PrintTo(const CaseOnWorkers& which, std::ostream* out) {
+  *out << which.name();
+}
+
+std::vector<CaseOnWorkers> on_workers(const std::vector<uint16_t>& workers,
+                                      const std::vector<Case>& services) {
+  std::vector<CaseOnWorkers> all;
+  for (const Case& service : services) {
+    for (const uint16_t count : workers) {
+      all.push_back({service, count});
     }
   }
   return all;

@@ -107,7 +107,19 @@ struct Case {
   [[nodiscard]] std::string name() const;
 };
 void PrintTo(const Case& which, std::ostream* out);
-std::vector<Case> cases(const std::vector<std::string>& services);
+enum class Clients : uint8_t { kOfBothFamilies, kIpv4, kIpv6 };
+std::vector<Case> cases(const std::vector<std::string>& services,
+                        Clients clients = Clients::kOfBothFamilies);
+
+// The same with so many workers: "ipv4_nat_web_2_workers".
+struct CaseOnWorkers {
+  Case service;
+  uint16_t workers;
+  [[nodiscard]] std::string name() const;
+};
+void PrintTo(const CaseOnWorkers& which, std::ostream* out);
+std::vector<CaseOnWorkers> on_workers(const std::vector<uint16_t>& workers,
+                                      const std::vector<Case>& services);
 
 class InMode : public ::testing::TestWithParam<Case> {
  protected:
@@ -126,6 +138,11 @@ class InMode : public ::testing::TestWithParam<Case> {
 
 #define BALLAST_IN_MODES(suite, ...)                                              \
   INSTANTIATE_TEST_SUITE_P(Modes, suite, ::testing::ValuesIn(cases(__VA_ARGS__)), \
+                           [](const auto& instance) { return instance.param.name(); })
+
+// BALLAST_ON_WORKERS(Suite, {1, 2, 4}, cases({"nat-web", "nat-dns"}));
+#define BALLAST_ON_WORKERS(suite, ...)                                                 \
+  INSTANTIATE_TEST_SUITE_P(Modes, suite, ::testing::ValuesIn(on_workers(__VA_ARGS__)), \
                            [](const auto& instance) { return instance.param.name(); })
 
 }  // namespace ballast::testing

@@ -24,6 +24,10 @@ IpAddress address_of_server(const Family4or6& family, int number) {
 
 }  // namespace
 
+void PrintTo(const Family4or6& family, std::ostream* out) {
+  *out << family.name;
+}
+
 const std::vector<Family4or6>& both_families() {
   static const std::vector<Family4or6> kFamilies{
       {"ipv4",

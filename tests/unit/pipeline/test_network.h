@@ -57,6 +57,7 @@ struct Family4or6 {
   std::vector<std::string> locals;  // of FULLNAT; the third is of lease slot 1, and no service's
   [[nodiscard]] bool is_v4() const { return name == "ipv4"; }
 };
+void PrintTo(const Family4or6& family, std::ostream* out);
 const std::vector<Family4or6>& both_families();
 
 // What became of a packet.

@@ -12,6 +12,11 @@
 #include "tests/unit/scheduler/scheduler_fixture.h"
 
 namespace ballast {
+
+static void PrintTo(const SchedulerDescription& scheduler, std::ostream* out) {
+  *out << scheduler.name;
+}
+
 namespace {
 
 using testing::Each;
