@@ -12,12 +12,13 @@ namespace {
 constexpr uint16_t kMaxPicks = 8;
 
 // Whether a segment of no known connection gets a server.
-bool may_begin(const ParsedPacket& parsed, const VirtualService& service, bool needs_no_state) {
-  if ((parsed.tcp_flags & kRst) != 0) {
-    return needs_no_state;
+bool may_begin(const ParsedPacket& parsed, const VirtualService& service) {
+  const bool resets = (parsed.tcp_flags & kRst) != 0;
+  if (!resets && (is_first_segment(parsed) || service.sloppy_tcp)) {
+    return true;
   }
   const bool from_the_midst = (parsed.tcp_flags & (kSyn | kAck)) == kAck;
-  return is_first_segment(parsed) || service.sloppy_tcp || (needs_no_state && from_the_midst);
+  return (resets || from_the_midst) && follows_from_flow(service, parsed.family);
 }
 
 // A flow that a hashing scheduler takes for another one.
@@ -39,11 +40,10 @@ ServerIndex Pipeline::open(Packet& packet, Slot& slot, Connection*& connection) 
     return kNoServer;
   }
   assert(!translates(service->mode) || translations_ != nullptr);
-  const bool needs_no_state = follows_from_flow(*service, parsed.family);
   if (parsed.kind == PacketKind::kLaterFragment) {
     return server_for_fragment(packet, slot);
   }
-  if (parsed.protocol == IpProtocol::kTcp && !may_begin(parsed, *service, needs_no_state)) {
+  if (parsed.protocol == IpProtocol::kTcp && !may_begin(parsed, *service)) {
     refuse(packet, slot, DropReason::kNotSyn, service->on_no_server);
     return kNoServer;
   }
@@ -59,7 +59,7 @@ ServerIndex Pipeline::open(Packet& packet, Slot& slot, Connection*& connection) 
   if (connection != nullptr) {
     return server;
   }
-  if (packet.reason != DropReason::kUntrustedQuota || !needs_no_state) {
+  if (packet.reason != DropReason::kUntrustedQuota || !follows_from_flow(*service, parsed.family)) {
     around_.counters.drop(packet.reason);
     packet.verdict = Verdict::kDrop;
     return kNoServer;
@@ -129,15 +129,19 @@ Connection* Pipeline::remember(Packet& packet, Slot& slot, const VirtualService&
                                ServerIndex server) {
   LocalEndpoint local;
   if (service.mode == ForwardingMode::kFullNat) {
-    const auto taken =
-        ports_->take(service.local_addresses(slot.parsed.family),
-                     endpoint_of(snapshot_->servers[index(server)], slot.flow()), now_);
+    const ServerEndpoint endpoint = endpoint_of(snapshot_->servers[index(server)], slot.flow());
+    const auto taken = ports_->take(service.local_addresses(slot.parsed.family), endpoint, now_);
     if (!taken) {
       packet.reason = taken.error() == NoLocalPort::kExhausted ? DropReason::kLocalPortsExhausted
                                                                : DropReason::kLocalPortsMemory;
       return nullptr;
     }
     local = *taken;
+    // Where its replies will be found: on its way while the connection is entered.
+    ConnectionProbe probe;
+    translations_->prefetch_bucket(
+        ReturnKey::of(endpoint, (*snapshot_->local_addresses)[index(local.address)], local.port),
+        probe);
   }
   Connection* connection = connections_.insert(slot.flow(), slot.probe, now_);
   if (connection == nullptr) {
