@@ -87,6 +87,9 @@ void VirtualRouter::leave_active() {
 }
 
 void VirtualRouter::follow(TimePoint now, const std::string& reason, Actions& actions) {
+  if (settings_.virtual_mac) {
+    tell_winner(now, actions);
+  }
   leave_active();
   set_lease(LeaseMode::kNone, now, actions);
   end_both_active("this router left", actions);

@@ -111,6 +111,7 @@ class VirtualRouter {
   [[nodiscard]] bool loses_to(TimePoint now, const Advert& advert, const IpAddress& source) const;
   [[nodiscard]] bool is_undecided_tie(const Advert& advert, const IpAddress& source) const;
   void note_rival(TimePoint now, const Advert& advert, const IpAddress& source, Actions& actions);
+  void tell_winner(TimePoint now, Actions& actions);
   void announce_again(TimePoint now);
   void end_both_active(const std::string& how, Actions& actions);
   void answer(TimePoint now, Actions& actions);

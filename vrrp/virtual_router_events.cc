@@ -143,18 +143,25 @@ void VirtualRouter::receive_in_active(TimePoint now, const Advert& advert, const
                         index(advert.priority), index(terms_.priority))
           : fmt::format("{} is active with the same priority {} and the greater address",
                         source.to_string(), index(advert.priority));
-  if (!settings_.virtual_mac) {
-    // Who has learnt this node's MAC goes on with it until the winner announces, and the winner may
-    // not know that there were two. With a virtual MAC its adverts say enough, and one more from
-    // here would take the switches back.
-    send_advert(now, actions);
-  }
+  tell_winner(now, actions);
   leave_active();
   set_lease(LeaseMode::kNone, now, actions);
   end_both_active("this router yields", actions);
   become(State::kBackup, now, reason, actions);
   has_listened_ = false;
   receive_in_backup(now, advert, source, actions);
+}
+
+// The winner may not know that there were two, and only if it does will it announce the addresses
+// again. Without a virtual MAC hosts have learnt this node's. With one, the winner's adverts set
+// the switches right that they pass through, and no others: those on further interfaces, where
+// servers have their gateway, would go on with this node. One more advert from here takes the
+// former back until the winner has answered, at once; so not right after one that it may be
+// answering already.
+void VirtualRouter::tell_winner(TimePoint now, Actions& actions) {
+  if (!settings_.virtual_mac || now - last_sent_ >= announced_interval_ / 4) {
+    send_advert(now, actions);
+  }
 }
 
 void VirtualRouter::note_rival(TimePoint now, const Advert& advert, const IpAddress& source,
