@@ -1,15 +1,14 @@
 // The transitions are those of LVS (ip_vs_proto_tcp.c), so that counts and timeouts are what its
 // users know. What may surprise in them, and why it is so:
 //   - A SYN never takes a flow out of ESTABLISHED: it may be old or forged. Out of a closing state
-//   it begins
-//     anew, at SYN_RECV: the client uses its port again.
+//     it begins anew, at SYN_RECV: the client uses its port again.
 //   - A client's RST leaves SYN_RECV, LAST_ACK and LISTEN as they are; these end soon by
-//   themselves.
+//     themselves.
 //   - From both directions, a client's FIN leads to CLOSE_WAIT (the client closed first), a
-//   server's to FIN_WAIT, and the
-//     second FIN to TIME_WAIT. From the client's half alone nobody can say who was first: FIN_WAIT.
+//     server's to FIN_WAIT, and the second FIN to TIME_WAIT. From the client's half alone nobody
+//     can say who was first: FIN_WAIT.
 //   - SYN_SENT and LISTEN belong to connections that a server opens; they are in the table for
-//   completeness.
+//     completeness.
 #include "dataplane/connection/tcp_tracker.h"
 
 #include <array>
