@@ -244,7 +244,7 @@ void Dataplane::make_workers() {
   for (uint16_t i = 0; i < settings_.workers; ++i) {
     crews_.push_back({std::make_unique<ServerCounterTable>(settings_.max_servers),
                       std::make_unique<WorkerCounters>(),
-                      std::make_unique<NeighborRequests>(settings_.max_neighbors)});
+                      std::make_unique<NeighborRequests>(settings_.max_neighbors, flow_hash_key_)});
     loads_.add(*crews_.back().servers);
   }
   for (uint16_t i = 0; i < settings_.workers; ++i) {

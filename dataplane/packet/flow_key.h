@@ -71,4 +71,11 @@ struct FlowHashKey {
   return fold(fold(addresses ^ key.words[5], ports) ^ addresses, 0x9e3779b97f4a7c15U);
 }
 
+// The same of an address alone.
+inline uint64_t address_hash(const IpAddress& address, const FlowHashKey& key) {
+  FlowKey flow;
+  flow.client = address;
+  return flow_hash(flow, key);
+}
+
 }  // namespace ballast

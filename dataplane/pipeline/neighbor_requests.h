@@ -2,8 +2,9 @@
 // that has none yet, a client on a port's own network.
 //
 // At most one request per next hop and second leaves a worker (of clients whose hashes collide,
-// one in all); what the main thread does not take in time is dropped, and asked again by the next
-// packet.
+// one in all: with a secret key, so that nobody can choose addresses that keep another one's from
+// being asked for); what the main thread does not take in time is dropped, and asked again by the
+// next packet.
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <boost/lockfree/spsc_queue.hpp>
 
 #include "dataplane/packet/address.h"
+#include "dataplane/packet/flow_key.h"
 #include "dataplane/packet/numbers.h"
 
 namespace ballast {
@@ -26,16 +28,16 @@ struct NeighborRequest {
 class NeighborRequests {
  public:
   // `neighbors`: the highest index that there may be.
-  explicit NeighborRequests(uint32_t neighbors = 65'536) : asked_at_ns_(size_t{neighbors} + 1) {}
+  NeighborRequests(uint32_t neighbors, const FlowHashKey& hash_key)
+      : hash_key_(hash_key), asked_at_ns_(size_t{neighbors} + 1) {}
 
   // Worker thread.
   void need(NeighborIndex neighbor, uint64_t now_ns) {
     ask(asked_at_ns_[index(neighbor)], {.neighbor = neighbor, .port = {}, .address = {}}, now_ns);
   }
   void need_client(PortIndex port, const IpAddress& address, uint64_t now_ns) {
-    const IpAddress::Words words = address.words();
-    const uint64_t mixed = (words.first ^ words.second) * 0x9e3779b97f4a7c15U;
-    ask(client_asked_at_ns_[mixed >> (64 - kClientBits)],
+    const uint64_t hash = address_hash(address, hash_key_);
+    ask(client_asked_at_ns_[hash >> (64 - kClientBits)],
         {.neighbor = kNoNeighbor, .port = port, .address = address}, now_ns);
   }
 
@@ -55,6 +57,7 @@ class NeighborRequests {
     }
   }
 
+  const FlowHashKey hash_key_;
   std::vector<uint64_t> asked_at_ns_;  // by neighbour; 0: never
   std::array<uint64_t, 1U << kClientBits> client_asked_at_ns_{};
   boost::lockfree::spsc_queue<NeighborRequest, boost::lockfree::capacity<1024>> queue_;

@@ -55,6 +55,7 @@ Pipeline::Pipeline(const PipelineSettings& settings, const PipelineSurroundings&
       answer_limit_(settings.answers_per_second, kAnswerBurst),
       fragments_(settings.flow_hash_key, surroundings.memory),
       cursors_(fresh_cursors(settings.max_pools, settings.worker)),
+      client_macs_(settings.flow_hash_key),
       identification_(index(settings.worker)) {}
 
 void Pipeline::begin(const ForwardingSnapshot& snapshot, uint64_t now_ns) {

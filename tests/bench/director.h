@@ -121,7 +121,7 @@ class Director {
   struct Crew {
     ServerCounterTable servers{1024};
     WorkerCounters counters;
-    NeighborRequests requests{1024};
+    NeighborRequests requests{1024, FlowHashKey{{11, 22, 333, 4444, 55555, 666666}}};
   };
 
   Director(Network& network, const DirectorSettings& settings);

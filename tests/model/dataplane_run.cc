@@ -31,7 +31,8 @@ std::vector<WorldPort> ports_of(const Setup& setup) {
 
 }  // namespace
 
-DataplaneRun::Worker::Worker() : servers(kServers) {}
+DataplaneRun::Worker::Worker(const FlowHashKey& hash_key)
+    : servers(kServers), requests(kNeighbors, hash_key) {}
 
 DataplaneRun::DataplaneRun(const Setup& setup, uint16_t workers, uint64_t seed)
     : world_(ports_of(setup), neighbors_,
@@ -41,13 +42,14 @@ DataplaneRun::DataplaneRun(const Setup& setup, uint16_t workers, uint64_t seed)
       drops_(kDropReasons) {
   leases_.hold_forever(0);
   for (uint16_t number = 0; number < workers; ++number) {
-    Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
+    const FlowHashKey hash_key{{seed, 22, 333, 4444, 55555, 666666}};
+    Worker& worker = *workers_.emplace_back(std::make_unique<Worker>(hash_key));
     PipelineSettings settings;
     settings.worker = WorkerIndex{number};
     settings.connections.trusted = 8192;
     settings.connections.untrusted = 8192;
     settings.connections.translations = true;
-    settings.flow_hash_key = {{seed, 22, 333, 4444, 55555, 666666}};
+    settings.flow_hash_key = hash_key;
     settings.punt = {1'000'000, 1'000'000, 1'000'000, 1'000'000};
     settings.answers_per_second = 1'000'000;
     settings.max_pools = 256;

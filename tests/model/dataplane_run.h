@@ -64,8 +64,9 @@ class DataplaneRun : public ServerLoads {
     uint64_t id = 0;
     std::vector<uint8_t> bytes;
   };
+  static constexpr uint32_t kNeighbors = 1000;
   struct Worker {
-    Worker();
+    explicit Worker(const FlowHashKey& hash_key);
     WorkerCounters counters;
     ServerCounterTable servers;
     NeighborRequests requests;
@@ -82,7 +83,7 @@ class DataplaneRun : public ServerLoads {
   Decided look_at(const Packet& packet, uint16_t worker);
   void reclaim();
 
-  NeighborTable neighbors_{1000};
+  NeighborTable neighbors_{kNeighbors};
   World world_;
   Steering steering_;
   LeasePage leases_{};

@@ -117,12 +117,13 @@ TestNetwork::TestNetwork(Options options)
   for (int number = 1; number <= 3; ++number) {
     set_neighbor(number, NeighborState::kReachable);
   }
+  const FlowHashKey hash_key{{options.flow_hash_seed, 22, 333, 4444, 55555, 666666}};
   for (uint16_t worker = 0; worker < options.workers; ++worker) {
-    Worker& one = *workers_.emplace_back(std::make_unique<Worker>(kMostServers));
+    Worker& one = *workers_.emplace_back(std::make_unique<Worker>(kMostServers, hash_key));
     one.pipeline = std::make_unique<Pipeline>(
         PipelineSettings{.worker = WorkerIndex{worker},
                          .connections = options.connections,
-                         .flow_hash_key = {{options.flow_hash_seed, 22, 333, 4444, 55555, 666666}},
+                         .flow_hash_key = hash_key,
                          .punt = options.punt,
                          .answers_per_second = options.answers_per_second,
                          .max_pools = 64,

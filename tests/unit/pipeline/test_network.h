@@ -204,8 +204,10 @@ class TestNetwork : public ServerLoads {
   [[nodiscard]] uint32_t inactive_connections(ServerIndex server) const override;
 
  private:
+  static constexpr uint32_t kNeighbors = 64;
   struct Worker {
-    explicit Worker(uint32_t servers_capacity) : servers(servers_capacity) {}
+    Worker(uint32_t servers_capacity, const FlowHashKey& hash_key)
+        : servers(servers_capacity), requests(kNeighbors, hash_key) {}
     WorkerCounters counters;
     ServerCounterTable servers;
     NeighborRequests requests;
@@ -233,7 +235,7 @@ class TestNetwork : public ServerLoads {
   Outcome look_at(const Packet& packet);
   [[nodiscard]] uint32_t hash_of_nic(const Frame& frame, bool& hashed) const;
 
-  NeighborTable neighbors_{64};
+  NeighborTable neighbors_{kNeighbors};
   Steering steering_;
   std::vector<int> configured_;
   std::vector<std::unique_ptr<Worker>> workers_;
