@@ -193,7 +193,11 @@ void Pipeline::tick(const ForwardingSnapshot& snapshot, uint64_t now_ns,
         return now_ns >= guest.deadline_ns || neighbor.state != NeighborState::kUnknown;
       },
       [&](WaitingRoom::Guest& guest) {
-        deliver(guest.packet, neighbor);
+        if (holds(guest.vip)) {
+          deliver(guest.packet, neighbor);
+        } else {  // another node's by now
+          drop(guest.packet, DropReason::kVipNotOwned);
+        }
         release(guest.packet);
       });
 }

@@ -222,6 +222,11 @@ class Pipeline {
   [[nodiscard]] bool answers(const LocalAddress& local) const {
     return (leases_.answering >> static_cast<unsigned>(local.lease) & 1) != 0;
   }
+  // Whether this node holds the VIP now.
+  [[nodiscard]] bool holds(const IpAddress& vip) const {
+    const LocalAddress* local = snapshot_->addresses->find(vip);
+    return local != nullptr && forwards(*local);
+  }
   [[nodiscard]] MacAddress mac_of(const LocalAddress& local, PortIndex port) const {
     return local.virtual_mac.is_zero() ? snapshot_->ports[index(port)].mac : local.virtual_mac;
   }
@@ -315,7 +320,7 @@ class Pipeline {
     return false;
   }
   void refuse_to_rewrite(Packet& packet, const Slot& slot, RewriteResult result);
-  void send_by(Packet& packet, PortIndex out_port, NeighborIndex next_hop);
+  void send_by(Packet& packet, PortIndex out_port, NeighborIndex next_hop, const IpAddress& vip);
   void deliver(Packet& packet, const Neighbor& neighbor);
 
   // --- what ICMP errors may quote (icmp_window.cc)

@@ -339,7 +339,7 @@ void Pipeline::send_to_client(Packet& packet, Slot& slot, const FlowKey& flow, S
     packet.verdict = Verdict::kTransmit;
     return;
   }
-  by_mac ? deliver(packet, neighbor) : send_by(packet, out_port, neighbor_of(record));
+  by_mac ? deliver(packet, neighbor) : send_by(packet, out_port, neighbor_of(record), flow.vip);
 }
 
 }  // namespace ballast

@@ -41,7 +41,7 @@ void Pipeline::send_with_care(Packet& packet, Slot& slot, ServerIndex server_ind
     return;
   }
   around_.servers[server_index].count_in(slot.parsed.network_length);
-  send_by(packet, server.out_port, server.next_hop);
+  send_by(packet, server.out_port, server.next_hop, slot.flow().vip);
 }
 
 // Whether the packet, cut into fragments if need be, can leave by a link of this MTU; else it is
@@ -162,7 +162,8 @@ bool Pipeline::enter_tunnel_with_care(Packet& packet, Slot& slot, const TunnelHe
 }
 
 // To a next hop whose MAC may be unknown: the packet waits for it then.
-void Pipeline::send_by(Packet& packet, PortIndex out_port, NeighborIndex next_hop) {
+void Pipeline::send_by(Packet& packet, PortIndex out_port, NeighborIndex next_hop,
+                       const IpAddress& vip) {
   packet.out_port = out_port;
   const Neighbor neighbor = around_.neighbors.get(next_hop);
   if (neighbor.state != NeighborState::kReachable) {
@@ -171,7 +172,7 @@ void Pipeline::send_by(Packet& packet, PortIndex out_port, NeighborIndex next_ho
   if (neighbor.state != NeighborState::kUnknown || !snapshot_->ports[index(out_port)].up) {
     return deliver(packet, neighbor);
   }
-  if (!waiting_.admit(packet, next_hop, now_ns_)) {
+  if (!waiting_.admit(packet, next_hop, vip, now_ns_)) {
     return drop(packet, DropReason::kNeighborQueueFull);
   }
   around_.counters.waiting.set(waiting_.size());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/packet/address.h"
 #include "dataplane/packet/numbers.h"
 #include "dataplane/pipeline/packet.h"
 
@@ -20,13 +21,14 @@ class WaitingRoom {
   struct Guest {
     Packet packet;
     NeighborIndex next_hop = kNoNeighbor;
+    IpAddress vip;  // that it is to or from: it may leave as long as this node holds that
     uint64_t deadline_ns = 0;
   };
 
   WaitingRoom() { guests_.reserve(kCapacity); }
 
   // False when there is no room; the packet stays the caller's then.
-  bool admit(const Packet& packet, NeighborIndex next_hop, uint64_t now_ns) {
+  bool admit(const Packet& packet, NeighborIndex next_hop, const IpAddress& vip, uint64_t now_ns) {
     size_t waiting = 0;
     for (const Guest& guest : guests_) {
       waiting += static_cast<size_t>(guest.next_hop == next_hop);
@@ -34,7 +36,7 @@ class WaitingRoom {
     if (guests_.size() == kCapacity || waiting >= kPerNeighbor) {
       return false;
     }
-    guests_.push_back({packet, next_hop, now_ns + kPatienceNs});
+    guests_.push_back({packet, next_hop, vip, now_ns + kPatienceNs});
     return true;
   }
 

@@ -154,6 +154,7 @@ class Model {
     std::vector<size_t> either_zero;
     std::vector<size_t> unknown;    // places of bytes that are not predicted
     std::optional<Setup::Hop> hop;  // kHeld: where it will go
+    std::optional<IpAddress> vip;   // that it is to or from
     // Of a tunnel: what it becomes, with all that is free read from what came out.
     std::function<Written(const Fate&)> wrapped;
   };
@@ -221,6 +222,8 @@ class Model {
   void note_client(const Case& c, Connection& connection);
   Prediction to_server(const Case& c, const AddressSetup& vip, const Flow& flow,
                        const ServerId& server, const std::optional<End16>& local);
+  Prediction change_and_send(const Case& c, const AddressSetup& vip, const Flow& flow,
+                             const ServerId& server, const std::optional<End16>& local);
   Prediction into_tunnel(const Case& c, const AddressSetup& vip, const Flow& flow,
                          const ServerId& server, const Setup::Hop& hop);
   Written wrapped(const Incoming& packet, const Dissection& seen, const Flow& flow,

@@ -299,6 +299,14 @@ uint16_t Model::mss_of(const ServerId& server, const Setup::Hop& hop, Family fam
 
 Model::Prediction Model::to_server(const Case& c, const AddressSetup& vip, const Flow& flow,
                                    const ServerId& server, const std::optional<End16>& local) {
+  Prediction prediction = change_and_send(c, vip, flow, server, local);
+  prediction.vip = flow.vip;
+  return prediction;
+}
+
+Model::Prediction Model::change_and_send(const Case& c, const AddressSetup& vip, const Flow& flow,
+                                         const ServerId& server,
+                                         const std::optional<End16>& local) {
   const std::optional<Setup::Hop> hop = setup_.hop_to(server.address);
   if (!hop) {
     return dropped(DropReason::kNoRoute);

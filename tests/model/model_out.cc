@@ -166,8 +166,12 @@ std::string Model::judge_released(uint64_t id, const Fate& actual, uint16_t work
   if (held.prediction.wrapped) {
     held.prediction.fate.frame = held.prediction.wrapped(actual).frame;
   }
+  const AddressSetup* vip = held.prediction.vip ? setup_.address(*held.prediction.vip) : nullptr;
+  const bool is_held = vip != nullptr && forwards(*vip);
   const std::string difference =
-      compare(deliver(held.prediction, *held.prediction.hop, true), actual);
+      compare(is_held ? deliver(held.prediction, *held.prediction.hop, true)
+                      : dropped(DropReason::kVipNotOwned),
+              actual);
   return difference.empty() ? illegal_ : difference;
 }
 

@@ -94,7 +94,9 @@ Model::Prediction Model::to_client(const Case& c, const AddressSetup* local, con
   Written written = c.seen.sort == Sort::kIcmpError ? translate_error(frame, c.seen, ends, true)
                                                     : translate(frame, c.seen, ends, true);
   if (!mac) {
-    return send(c, std::move(written), *hop, fragment_mtu);
+    Prediction prediction = send(c, std::move(written), *hop, fragment_mtu);
+    prediction.vip = flow.vip;
+    return prediction;
   }
   if (!port.up) {
     return dropped(DropReason::kPortDown);

@@ -85,6 +85,44 @@ TEST_P(NextHops, ThatStayUnknownForThreeSecondsDropWhatWaited) {
   EXPECT_EQ(released[0].reason, DropReason::kNeighborTimeout);
 }
 
+// The VIP may be another node's by the time that the MAC is known.
+TEST_P(NextHops, ThatBecomeKnownAfterTheVipHasLeftDropWhatWaited) {
+  const auto ask = [&](uint16_t port) {
+    return network.send(packet().ip(family.client, family.leased_vip).tcp(port, 80, kSyn));
+  };
+  network.use_servers("web", {1});
+  network.set_lease(kLeaseNeverEnds);
+  network.set_neighbor(1, NeighborState::kUnknown);
+  EXPECT_EQ(ask(1).verdict, Verdict::kHold);
+  EXPECT_EQ(network.send(segment(2, kSyn)).verdict, Verdict::kHold);
+  network.set_lease(network.now());
+  network.set_neighbor(1, NeighborState::kReachable);
+  std::vector<Outcome> released = network.pass(kMillisecond);
+  ASSERT_EQ(released.size(), 2U);
+  EXPECT_EQ(released[0].verdict, Verdict::kDrop);
+  EXPECT_EQ(released[0].reason, DropReason::kVipNotOwned);
+  EXPECT_EQ(released[1].server(), 1);  // to a VIP without a lease
+
+  network.set_lease(kLeaseNeverEnds);
+  network.set_neighbor(1, NeighborState::kUnknown);
+  EXPECT_EQ(ask(3).verdict, Verdict::kHold);
+  network.set_neighbor(1, NeighborState::kReachable);
+  released = network.pass(kMillisecond);
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].server(), 1);
+}
+
+TEST_P(NextHops, ThatBecomeKnownAfterTheVipIsGoneDropWhatWaited) {
+  network.use_servers("web", {1});
+  network.set_neighbor(1, NeighborState::kUnknown);
+  EXPECT_EQ(network.send(segment(1, kSyn)).verdict, Verdict::kHold);
+  network.snapshot.addresses = std::make_shared<const AddressTable>(std::vector<LocalAddress>{});
+  network.set_neighbor(1, NeighborState::kReachable);
+  const std::vector<Outcome> released = network.pass(kMillisecond);
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].reason, DropReason::kVipNotOwned);
+}
+
 TEST_P(NextHops, ThatAreUnknownHoldAFewPacketsEach) {
   network.set_neighbor(1, NeighborState::kUnknown);
   for (uint16_t port = 1; port <= 100; ++port) {

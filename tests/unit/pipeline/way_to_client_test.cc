@@ -118,6 +118,19 @@ TEST_P(WayToClient, WaitsForAGatewaysMac) {
   EXPECT_EQ(way(), "dropped");
 }
 
+TEST_P(WayToClient, ThatIsFoundAfterTheVipHasLeftIsNotTaken) {
+  network.set_lease(kLeaseNeverEnds);
+  talk.client(family.far_client).vip(family.leased_vip).open();
+  const NeighborIndex router = add_hop(family.router, kRouterMac);
+  network.set_neighbor(router, {});
+  EXPECT_EQ(way(), "held");
+  network.set_lease(network.now());
+  network.set_neighbor(router, {mac_address(kRouterMac), NeighborState::kReachable});
+  const std::vector<Outcome> released = network.pass(kMillisecond);
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(note(released[0]), "dropped: vip_not_owned");
+}
+
 TEST_P(WayToClient, WithoutARouteOrALinkIsNone) {
   talk.open();
   network.remove_route(on_link_prefix());
