@@ -1,4 +1,5 @@
 // New connections: the service, its server, what is remembered.
+#include <algorithm>
 #include <cassert>
 
 #include "dataplane/pipeline/pipeline.h"
@@ -7,9 +8,10 @@
 namespace ballast {
 namespace {
 
-// How many servers are asked for in place of one that the client's port reaches through another VIP
-// already.
+// In place of a server that the client's port reaches through another VIP already, the scheduler is
+// asked for others so many times; then they are tried one by one, so many of them.
 constexpr uint16_t kMaxPicks = 8;
+constexpr size_t kMaxTries = 64;
 
 // Whether a segment of no known connection gets a server.
 bool may_begin(const ParsedPacket& parsed, const VirtualService& service) {
@@ -105,14 +107,37 @@ ServerIndex Pipeline::choose_server(Packet& packet, const Slot& slot,
   if (service.mode != ForwardingMode::kNat || is_scheduled_by_itself(slot.parsed, service)) {
     return server;
   }
-  for (uint16_t attempt = 1; is_reached_otherwise(slot.flow(), server); ++attempt) {
-    if (attempt == kMaxPicks) {
-      drop(packet, DropReason::kNatCollision);
-      return kNoServer;
-    }
-    server = pick(pool, varied(slot.flow(), attempt));
+  if (!is_reached_otherwise(slot.flow(), server)) [[likely]] {
+    return server;
+  }
+  server = choose_another(slot, pool);
+  if (server == kNoServer) {
+    drop(packet, DropReason::kNatCollision);
   }
   return server;
+}
+
+// NAT, where the server that the scheduler names is one that the client's port reaches already: one
+// that it does not; kNoServer when there is none.
+ServerIndex Pipeline::choose_another(const Slot& slot, const Pool& pool) {
+  for (uint16_t attempt = 1; attempt < kMaxPicks; ++attempt) {
+    const ServerIndex server = pick(pool, varied(slot.flow(), attempt));
+    if (!is_reached_otherwise(slot.flow(), server)) {
+      return server;
+    }
+  }
+  if (pool.servers == nullptr) {
+    return kNoServer;
+  }
+  const std::vector<ServerIndex>& servers = *pool.servers;
+  const size_t first = slot.probe.hash % std::max<size_t>(servers.size(), 1);
+  for (size_t i = 0; i < std::min(servers.size(), kMaxTries); ++i) {
+    const ServerIndex server = servers[(first + i) % servers.size()];
+    if (!is_reached_otherwise(slot.flow(), server)) {
+      return server;
+    }
+  }
+  return kNoServer;
 }
 
 // NAT: whether the client's port reaches this server through another VIP, so that the server's

@@ -255,6 +255,7 @@ class Pipeline {
   // --- open (open.cc): new connections
   ServerIndex open(Packet& packet, Slot& slot, Connection*& connection);
   ServerIndex choose_server(Packet& packet, const Slot& slot, const VirtualService& service);
+  ServerIndex choose_another(const Slot& slot, const Pool& pool);
   Connection* remember(Packet& packet, Slot& slot, const VirtualService& service,
                        ServerIndex server);
   void enter(const Packet& packet, const ParsedPacket& parsed, Connection& connection,

@@ -35,6 +35,8 @@ enum class OnServerDown : uint8_t { kKeep, kReset, kReschedule };
 struct Pool {
   PoolIndex index;  // stable: subscript of the workers' scheduler cursors
   std::shared_ptr<const Scheduler> scheduler;  // over zero or more servers
+  // Those, for whoever must try one after the other; null: none.
+  std::shared_ptr<const std::vector<ServerIndex>> servers;
 };
 
 // One "tcp/192.0.2.10:80" of a service.

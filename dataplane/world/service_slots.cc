@@ -25,6 +25,16 @@ std::shared_ptr<const Scheduler> make_scheduler(const SchedulerDescription& desc
   return scheduler;
 }
 
+std::shared_ptr<const std::vector<ServerIndex>> indexes_of(
+    const std::vector<SchedulableServer>& servers) {
+  std::vector<ServerIndex> indexes;
+  indexes.reserve(servers.size());
+  for (const SchedulableServer& server : servers) {
+    indexes.push_back(server.server);
+  }
+  return std::make_shared<const std::vector<ServerIndex>>(std::move(indexes));
+}
+
 bool same_servers(const std::vector<SchedulableServer>& a,
                   const std::vector<SchedulableServer>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -110,11 +120,12 @@ void ServiceSlots::build_pools(ServiceSlot slot, const ServiceSpecification& ser
   }
   const VirtualService& present = *objects_[position(slot)];
   Sources& sources = sources_[position(slot)];
-  object.ipv4 = {pool_index(slot, Family::kIpv4), present.ipv4.scheduler};
-  object.ipv6 = {pool_index(slot, Family::kIpv6), present.ipv6.scheduler};
+  object.ipv4 = {pool_index(slot, Family::kIpv4), present.ipv4.scheduler, present.ipv4.servers};
+  object.ipv6 = {pool_index(slot, Family::kIpv6), present.ipv6.scheduler, present.ipv6.servers};
   build_pool(sources.ipv4, std::move(ipv4), object.ipv4);
   if (any_family) {
     object.ipv6.scheduler = object.ipv4.scheduler;
+    object.ipv6.servers = object.ipv4.servers;
     sources.ipv6 = {};  // matches nothing: in another mode the pool is built anew
   } else {
     build_pool(sources.ipv6, std::move(ipv6), object.ipv6);
@@ -141,6 +152,7 @@ void ServiceSlots::build_pool(PoolSource& present, PoolSource wanted, Pool& pool
   if (!same(present, wanted)) {
     pool.scheduler = make_scheduler(*find_scheduler(wanted.scheduler),
                                     {wanted.usable, wanted.resting}, pool.scheduler.get());
+    pool.servers = indexes_of(wanted.usable);
     present = std::move(wanted);
   }
 }
@@ -149,6 +161,8 @@ void ServiceSlots::retire(ServiceSlot slot) {
   auto object = std::make_shared<VirtualService>(*objects_[position(slot)]);
   object->ipv4.scheduler = empty_->ipv4.scheduler;
   object->ipv6.scheduler = empty_->ipv6.scheduler;
+  object->ipv4.servers.reset();
+  object->ipv6.servers.reset();
   objects_[position(slot)] = std::move(object);
   sources_[position(slot)] = {};  // a scheduler's name is never empty: build() makes all anew
   retired_.insert(slot);

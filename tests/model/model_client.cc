@@ -168,8 +168,7 @@ Model::Prediction Model::choose(const Case& c, const AddressSetup& vip, const Fl
       collides |= taken;
       return taken;
     });
-    if (servers.empty() || (collides && c.actual.end == End::kDropped &&
-                            c.actual.reason == DropReason::kNatCollision)) {
+    if (servers.empty()) {
       return dropped(DropReason::kNatCollision);
     }
   }

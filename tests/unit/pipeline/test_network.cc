@@ -224,6 +224,11 @@ void TestNetwork::set_usable(std::string_view name,
     std::shared_ptr<Scheduler> scheduler = kind->make();
     scheduler->set_pool({chosen, resting}, pool->scheduler.get());
     pool->scheduler = scheduler;
+    std::vector<ServerIndex> servers;
+    for (const SchedulableServer& each : chosen) {
+      servers.push_back(each.server);
+    }
+    pool->servers = std::make_shared<const std::vector<ServerIndex>>(servers);
   }
 }
 

@@ -87,6 +87,27 @@ TEST(Mode, ATunnelsPoolsBothHoldAllServersUnderOneScheduler) {
   EXPECT_TRUE(picks(*direct, then.ipv6, 4).empty());
 }
 
+TEST(Mode, APoolNamesItsUsableServers) {
+  WorldFixture fixture;
+  fixture.accept(addresses());
+  const auto names = [&](const Pool& pool) {
+    std::vector<std::string> all;
+    for (const ServerIndex each : *pool.servers) {
+      all.push_back(fixture.world.describe(each)->address.to_string());
+    }
+    return all;
+  };
+  fixture.accept(std::move(Change().add(
+      web(api::NAT, {server("10.0.0.1"), server("10.0.0.2", 0), server("10.0.0.3")}))));
+  EXPECT_THAT(names(fixture.real("web", "10.0.0.1").service->ipv4),
+              ElementsAre("10.0.0.1", "10.0.0.3"));
+  EXPECT_THAT(names(fixture.real("web", "10.0.0.1").service->ipv6), ElementsAre());
+  fixture.accept(
+      std::move(Change().add(web(api::TUN, {server("10.0.0.2"), server("2001:db8:1::1")}))));
+  EXPECT_THAT(names(fixture.real("web", "10.0.0.2").service->ipv6),
+              ElementsAre("10.0.0.2", "2001:db8:1::1"));
+}
+
 TEST(Mode, RepliesAreThoseOfNatServersLiveAndRemoved) {
   WorldFixture fixture;
   fixture.accept(addresses());
