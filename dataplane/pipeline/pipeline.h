@@ -283,8 +283,9 @@ class Pipeline {
     ServerIndex server{};
   };
   [[nodiscard]] std::optional<FlowOfReply> flow_of_reply(const Slot& slot);
-  [[nodiscard]] bool leads_to(const VirtualService& service, const Listener& listener,
-                              ServerIndex server, const ParsedPacket& reply);
+  enum class Leads : uint8_t { kElsewhere, kPerhaps, kByHash };
+  [[nodiscard]] Leads leads_to(const VirtualService& service, const Listener& listener,
+                               ServerIndex server, const ParsedPacket& reply);
   Connection* rebuild(const Packet& packet, const Slot& slot, const FlowOfReply& found);
   void track_server(const Packet& packet, const ParsedPacket& parsed, Connection& connection,
                     TranslationRecord& record);

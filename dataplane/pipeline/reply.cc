@@ -1,4 +1,5 @@
 // Packets from servers, in NAT and FULLNAT: the connection, the way to its client.
+#include <array>
 #include <cstring>
 
 #include "dataplane/pipeline/pipeline.h"
@@ -129,9 +130,12 @@ void Pipeline::reply_of_unknown_flow(Packet& packet, Slot& slot) {
   if (!found) {
     return pass_to_kernel_router(packet, slot, DropReason::kReplyUnmatched);
   }
-  // Where the client's flow leads to another server now, this one has no part in it any more.
-  if (connections_.find(found->flow) != nullptr) {
-    return drop(packet, DropReason::kReplyUnmatched);
+  // Where the client's flow leads to another server now, this one has no part in it any more; with
+  // one_packet, a fragmented datagram's entry says nothing of the others.
+  if (!replies_by_itself(parsed, *snapshot_->servers[index(found->server)].service)) {
+    if (connections_.find(found->flow) != nullptr) {
+      return drop(packet, DropReason::kReplyUnmatched);
+    }
   }
   TranslationRecord without_entry;
   Connection* connection = rebuild(packet, slot, *found);
@@ -139,15 +143,17 @@ void Pipeline::reply_of_unknown_flow(Packet& packet, Slot& slot) {
                  connection != nullptr ? translations_->of(*connection) : without_entry);
 }
 
-// NAT: whose reply this can only be: of the one VIP from where a hash, or one_packet, leads the
-// client to this server.
+// NAT: whose reply this can only be: of the one VIP from where a hash leads the client to this
+// server; else of the one from where one_packet may have led it.
 std::optional<Pipeline::FlowOfReply> Pipeline::flow_of_reply(const Slot& slot) {
   const ParsedPacket& parsed = slot.parsed;
-  if (parsed.kind != PacketKind::kTransport ||
-      (parsed.protocol == IpProtocol::kTcp && is_first_segment(parsed))) {
+  const bool has_ports =
+      parsed.kind == PacketKind::kTransport || parsed.kind == PacketKind::kLaterFragment;
+  if (!has_ports || (parsed.protocol == IpProtocol::kTcp && is_first_segment(parsed))) {
     return std::nullopt;  // no reply: a server that opens a connection of its own
   }
-  std::optional<FlowOfReply> found;
+  std::array<FlowOfReply, 2> found;  // by whether a hash says so
+  std::array<size_t, 2> count{};
   size_t looked_at = 0;
   for (const ServerIndex server : snapshot_->reply_sources->find(parsed.source)) {
     const VirtualService* service = snapshot_->servers[index(server)].service;
@@ -158,43 +164,46 @@ std::optional<Pipeline::FlowOfReply> Pipeline::flow_of_reply(const Slot& slot) {
       if (++looked_at > kMaxListeners) {
         return std::nullopt;
       }
-      if (leads_to(*service, listener, server, parsed)) {
-        if (found) {
-          return std::nullopt;
-        }
-        found = FlowOfReply{{parsed.destination, listener.vip, parsed.destination_port,
-                             listener.port, parsed.protocol},
-                            server};
+      const Leads leads = leads_to(*service, listener, server, parsed);
+      if (leads != Leads::kElsewhere) {
+        const size_t which = leads == Leads::kByHash ? 1 : 0;
+        ++count[which];
+        found[which] = {{parsed.destination, listener.vip, parsed.destination_port, listener.port,
+                         parsed.protocol},
+                        server};
       }
     }
   }
-  return found;
+  const size_t which = count[1] != 0 ? 1 : 0;
+  return count[which] == 1 ? std::optional(found[which]) : std::nullopt;
 }
 
 // Whether a client's packet to the listener would go to where this reply comes from.
-bool Pipeline::leads_to(const VirtualService& service, const Listener& listener, ServerIndex server,
-                        const ParsedPacket& reply) {
+Pipeline::Leads Pipeline::leads_to(const VirtualService& service, const Listener& listener,
+                                   ServerIndex server, const ParsedPacket& reply) {
   const FlowKey flow{reply.destination, listener.vip, reply.destination_port, listener.port,
                      listener.protocol};
   const ServerEndpoint endpoint = endpoint_of(snapshot_->servers[index(server)], flow);
   if (endpoint != ServerEndpoint{reply.source, reply.source_port, reply.protocol} ||
-      listener.vip.family() != reply.family) {
-    return false;
+      listener.vip.family() != reply.family || !holds(listener.vip)) {
+    return Leads::kElsewhere;
   }
-  const LocalAddress* vip = snapshot_->addresses->find(listener.vip);
-  if (vip == nullptr || !forwards(*vip)) {
-    return false;
+  const bool by_itself = replies_by_itself(reply, service);
+  if (reply.kind == PacketKind::kLaterFragment && !by_itself) {
+    return Leads::kElsewhere;  // it follows the first, which has an entry
   }
-  return is_scheduled_by_itself(reply, service) ||
-         (follows_from_flow(service, reply.family) &&
-          pick(service.pool(reply.family), flow) == server);
+  if (follows_from_flow(service, reply.family) &&
+      pick(service.pool(reply.family), flow) == server) {
+    return Leads::kByHash;
+  }
+  return by_itself ? Leads::kPerhaps : Leads::kElsewhere;
 }
 
 // The entry of a connection that another node has opened; null when it goes without one.
 Connection* Pipeline::rebuild(const Packet& packet, const Slot& slot, const FlowOfReply& found) {
   const ParsedPacket& parsed = slot.parsed;
   const VirtualService& service = *snapshot_->servers[index(found.server)].service;
-  if ((parsed.tcp_flags & kRst) != 0 || is_scheduled_by_itself(parsed, service)) {
+  if ((parsed.tcp_flags & kRst) != 0 || replies_by_itself(parsed, service)) {
     return nullptr;
   }
   Connection* connection = connections_.insert(found.flow, now_);

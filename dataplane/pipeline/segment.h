@@ -63,6 +63,12 @@ inline bool is_scheduled_by_itself(const ParsedPacket& parsed, const VirtualServ
   return service.one_packet && parsed.protocol == IpProtocol::kUdp && !parsed.fragment;
 }
 
+// The same of a server's datagram, fragments included: it answers one datagram, and has no part in
+// a connection.
+inline bool replies_by_itself(const ParsedPacket& reply, const VirtualService& service) {
+  return service.one_packet && reply.protocol == IpProtocol::kUdp;
+}
+
 // Where a server listens for a flow.
 inline ServerEndpoint endpoint_of(const RealServer& server, const FlowKey& flow) {
   return {server.address, server.port == Big16{} ? flow.vip_port : server.port, flow.protocol};

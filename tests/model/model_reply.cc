@@ -136,17 +136,13 @@ Model::Prediction Model::unknown_reply(const Case& c, const AddressSetup* local)
   if (local != nullptr) {
     return refuse(c, local->address, DropReason::kReplyUnmatched, c.seen.protocol == kProtocolTcp);
   }
-  if (c.seen.sort == Sort::kLaterFragment) {
-    return otherwise_routed(c, DropReason::kReplyUnmatched);
-  }
   const auto found = flow_of_reply(c);
   if (!found) {
     return otherwise_routed(c, DropReason::kReplyUnmatched);
   }
   const auto& [flow, server] = *found;
-  const bool alone =
-      service_of(server).one_packet && flow.protocol == kProtocolUdp && !c.seen.is_fragment();
-  if (find(flow) != nullptr) {
+  const bool alone = service_of(server).one_packet && flow.protocol == kProtocolUdp;
+  if (find(flow) != nullptr && !alone) {
     return dropped(DropReason::kReplyUnmatched);  // it has another server
   }
   if ((c.seen.tcp_flags & kFlagRst) != 0 || alone) {
@@ -173,55 +169,60 @@ Model::Prediction Model::unknown_reply(const Case& c, const AddressSetup* local)
   return to_client(c, nullptr, flow, server, find(flow));
 }
 
-// NAT: the one flow that a hash, or one_packet, leads to this server, if what came out says so and
-// nothing that is known speaks against it.
+// NAT: the one flow that a hash, or else one_packet, leads to this server, if what came out says so
+// and nothing that is known speaks against it.
 std::optional<std::pair<Flow, ServerId>> Model::flow_of_reply(const Case& c) {
   const Dissection& seen = c.seen;
-  if (seen.protocol == kProtocolTcp && (seen.tcp_flags & (kFlagSyn | kFlagAck)) == kFlagSyn) {
+  const Ports ports =
+      c.ports.value_or(Ports{seen.source_port, seen.destination_port, seen.protocol});
+  if (ports.protocol == kProtocolTcp && (seen.tcp_flags & (kFlagSyn | kFlagAck)) == kFlagSyn) {
     return std::nullopt;
   }
   struct Possible {
     Flow flow;
     ServerId server;
-    bool sure = false;
+    bool by_hash = false;  // or may be
+    bool sure = false;     // that it is what `by_hash` says
+    bool alone = false;
   };
   std::vector<Possible> possible;
   for (const ServiceSetup& service : setup_.services) {
-    const bool alone = service.one_packet && seen.protocol == kProtocolUdp && !seen.is_fragment();
-    if (service.mode != Mode::kNat || (!service.hashes() && !alone)) {
+    const bool alone = service.one_packet && ports.protocol == kProtocolUdp;
+    const bool hashes = service.hashes() && (alone || seen.sort != Sort::kLaterFragment);
+    if (service.mode != Mode::kNat || (!hashes && !alone)) {
       continue;
     }
     for (const ListenerSetup& listener : service.listeners) {
       const AddressSetup* vip = setup_.address(listener.vip);
       for (const ServerSetup& server : service.servers) {
-        const Flow flow{seen.destination, seen.destination_port, listener.vip, listener.port,
+        const Flow flow{seen.destination, ports.destination, listener.vip, listener.port,
                         listener.protocol};
         const ServerId id{service.name, server.address, server.port, service.mode};
-        if (server.disabled || server.address != seen.source ||
-            port_of(id, flow) != seen.source_port || listener.protocol != seen.protocol ||
-            listener.vip.family() != seen.family || vip == nullptr || !forwards(*vip)) {
+        if (server.disabled || server.address != seen.source || port_of(id, flow) != ports.source ||
+            listener.protocol != ports.protocol || listener.vip.family() != seen.family ||
+            vip == nullptr || !forwards(*vip)) {
           continue;
         }
-        bool sure = alone;
-        if (!alone) {
-          if (server.weight == 0) {
-            continue;
-          }
+        Possible one{flow, id, hashes && server.weight != 0, true, alone};
+        if (one.by_hash) {
           const auto hash = hashed_.find({service.name, flow});
-          if (hash != hashed_.end() && hash->second.first == pool_of(service, seen.family)) {
-            if (hash->second.second != id) {
-              continue;
-            }
-            sure = true;
-          }
+          one.sure = hash != hashed_.end() && hash->second.first == pool_of(service, seen.family);
+          one.by_hash = !one.sure || hash->second.second == id;
         }
-        possible.push_back({flow, id, sure});
+        if (one.by_hash || alone) {
+          possible.push_back(one);
+        }
       }
     }
   }
-  const auto sure = std::count_if(possible.begin(), possible.end(),
-                                  [](const Possible& each) { return each.sure; });
-  if (possible.empty() || sure > 1) {
+  const auto surely = std::count_if(possible.begin(), possible.end(),
+                                    [](const Possible& each) { return each.by_hash && each.sure; });
+  const bool maybe = std::any_of(possible.begin(), possible.end(),
+                                 [](const Possible& each) { return each.by_hash && !each.sure; });
+  if (surely != 0) {  // then it is no matter where one_packet may have led
+    std::erase_if(possible, [](const Possible& each) { return !each.by_hash; });
+  }
+  if (possible.empty() || surely > 1 || (surely == 0 && !maybe && possible.size() > 1)) {
     return std::nullopt;
   }
   // What came out says which; without anything that came out, there is none, or more than one.
@@ -229,22 +230,23 @@ std::optional<std::pair<Flow, ServerId>> Model::flow_of_reply(const Case& c) {
   if (actual.end == End::kKernel ||
       (actual.end == End::kDropped && actual.reason == DropReason::kReplyUnmatched)) {
     for (const Possible& each : possible) {
-      if (actual.end == End::kDropped && find(each.flow) != nullptr) {
+      if (actual.end == End::kDropped && find(each.flow) != nullptr && !each.alone) {
         return std::pair(each.flow, each.server);
       }
     }
-    const bool must = sure == 1 && possible.size() == 1;
+    const bool must = possible.size() == 1 && (possible[0].sure || possible[0].alone);
     return must ? std::optional(std::pair(possible[0].flow, possible[0].server)) : std::nullopt;
   }
   const auto without_entry =
       std::find_if(possible.begin(), possible.end(),
-                   [&](const Possible& each) { return find(each.flow) == nullptr; });
+                   [&](const Possible& each) { return each.alone || find(each.flow) == nullptr; });
   const Possible* taken = without_entry == possible.end() ? &possible.front() : &*without_entry;
   bool visible = possible.size() == 1;
   if (actual.end == End::kSent && actual.reason == DropReason::kNone) {
     const Dissection out = dissect(actual.frame);
     for (const Possible& each : possible) {
-      if (out.source == each.flow.vip && out.source_port == each.flow.vip_port) {
+      if (out.source == each.flow.vip &&
+          (out.sort == Sort::kLaterFragment || out.source_port == each.flow.vip_port)) {
         taken = &each;
         visible = true;
       }
@@ -257,10 +259,12 @@ std::optional<std::pair<Flow, ServerId>> Model::flow_of_reply(const Case& c) {
         visible = true;
       }
     }
+    for (const Possible& each : possible) {
+      taken = !visible && each.alone ? &each : taken;  // only these leave no entry
+    }
   }
-  const ServiceSetup& of_taken = service_of(taken->server);
-  const bool alone = of_taken.one_packet && seen.protocol == kProtocolUdp && !seen.is_fragment();
-  if (visible && of_taken.hashes() && !alone) {  // a datagram by itself may be any server's
+  // A datagram by itself may be any server's.
+  if (visible && service_of(taken->server).hashes() && !taken->alone) {
     hashed_[{taken->server.service, taken->flow}] = {
         pool_of(service_of(taken->server), seen.family), taken->server};
   }

@@ -154,6 +154,8 @@ BALLAST_ON_WORKERS(FragmentsBothWays, {1, 2, 4},
 class FragmentsOfUdp : public Fragments {};
 BALLAST_ON_WORKERS(FragmentsOfUdp, {1, 2, 4},
                    cases({"nat-dns", "nat-game", "full-dns", "ipip-udp", "gue-udp"}));
+class FragmentsOfUdpInNat : public Fragments {};
+BALLAST_ON_WORKERS(FragmentsOfUdpInNat, {1, 2, 4}, cases({"nat-dns", "nat-game"}));
 class FragmentsOfIpv6 : public Fragments {};
 BALLAST_ON_WORKERS(FragmentsOfIpv6, {1, 2, 4},
                    cases({"nat-web", "nat-dns", "nat-game", "full-web", "full-dns", "ipip-udp",
@@ -187,6 +189,35 @@ TEST_P(FragmentsBothWays, OfAReplyReachTheClientInAnyOrder) {
       EXPECT_EQ(name_of(Frame(each.frame).ethernet()->destination), "client");
     }
     expect_datagram(frames_of(outcomes), talk.reply_at_client().payload(payload));
+  }
+}
+
+// one_packet: the question was small, and has left nothing behind.
+TEST_P(FragmentsOfUdpInNat, OfAReplyToADatagramByItselfAreTranslatedWhicheverServerAnswers) {
+  network.set_lease(0);  // the other VIP is not here
+  network.service(settings.name).one_packet = true;
+  talk.open();
+  std::mt19937 random(4);
+  for (int round = 0; round < 9; ++round) {
+    Talk answer = talk;
+    answer.assume_server(1 + round % 3);
+    std::vector<Frame> fragments = fragments_of(answer.reply());
+    if (round > 2) {
+      std::shuffle(fragments.begin(), fragments.end(), random);
+    }
+    if (round > 5) {  // a question in fragments has an entry, which is no matter of other answers
+      send(fragments_of(talk.request()), kWan);
+    }
+    const std::vector<Outcome> outcomes = send(fragments, kLan);
+    ASSERT_EQ(outcomes.size(), 4U);
+    for (const Outcome& each : outcomes) {
+      EXPECT_EQ(each.out_port, kWan);
+      EXPECT_EQ(name_of(Frame(each.frame).ethernet()->destination), "client");
+    }
+    expect_datagram(frames_of(outcomes), talk.reply_at_client().payload(payload));
+    for (uint16_t worker = 0; worker < GetParam().workers && round <= 5; ++worker) {
+      EXPECT_EQ(network.connections(worker).size(), 0U);
+    }
   }
 }
 
