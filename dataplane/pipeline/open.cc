@@ -204,8 +204,11 @@ void Pipeline::count_by_itself(const Packet& packet, const ParsedPacket& parsed,
   ServerCounters& counters = around_.servers[server];
   counters.connections.add(1);
   counters.ended.add(1);
-  client_macs_.note(parsed.source, packet.view().header_at<EthernetHeader>(0)->source,
-                    packet.in_port);
+  const MacAddress& mac = packet.view().header_at<EthernetHeader>(0)->source;
+  const MacAddress* known = client_macs_.find(parsed.source, packet.in_port);
+  if ((known == nullptr || *known != mac) && may_be_clients(mac, parsed.source, packet.in_port)) {
+    client_macs_.note(parsed.source, mac, packet.in_port);
+  }
 }
 
 void Pipeline::count_opened(Connection& connection) {

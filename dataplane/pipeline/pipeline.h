@@ -295,6 +295,8 @@ class Pipeline {
                                   ServerIndex server, TranslationRecord& record);
   static void note_frame_source(const Packet& packet, TranslationRecord& record);
   void note_seen_by_client(const Packet& packet, Connection& connection);
+  [[nodiscard]] bool may_be_clients(const MacAddress& mac, const IpAddress& client,
+                                    PortIndex port) const;
   void note_seen_by_reply(Connection& connection) const;
   [[nodiscard]] ReturnKeys return_keys() const;
   bool find_way(Packet& packet, const FlowKey& flow, TranslationRecord& record);

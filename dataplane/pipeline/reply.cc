@@ -262,8 +262,32 @@ void Pipeline::note_seen_by_client(const Packet& packet, Connection& connection)
   connection.client_unseen = false;
   TranslationRecord& record = translations_->of(connection);
   if ((record.server_seen & kHopIsNear) != 0 && record.client_port == index(packet.in_port)) {
-    note_frame_source(packet, record);
+    const MacAddress& source = packet.view().header_at<EthernetHeader>(0)->source;
+    const bool is_known = is_mac(record) && record.client_hop == source.bytes();
+    if (!is_known && may_be_clients(source, connection.key.client, packet.in_port)) {
+      note_mac(record, source, packet.in_port);
+    }
   }
+}
+
+// Whether a client on the port's own network may have this MAC (client_macs.h).
+bool Pipeline::may_be_clients(const MacAddress& mac, const IpAddress& client,
+                              PortIndex port) const {
+  if (mac.is_multicast() || mac.is_zero() || snapshot_->addresses->has_virtual_mac(mac)) {
+    return false;
+  }
+  for (const PortState& each : snapshot_->ports) {
+    if (each.mac == mac) {
+      return false;
+    }
+  }
+  for (const ClientHops::Hop& gateway : snapshot_->client_hops->gateways()) {
+    if (gateway.port == port && gateway.address.family() == client.family() &&
+        gateway.address != client && around_.neighbors.get(gateway.neighbor).mac == mac) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Finds the way anew where routes have changed since. False with the packet dropped.
@@ -280,7 +304,8 @@ bool Pipeline::find_way(Packet& packet, const FlowKey& flow, TranslationRecord& 
       note_mac(record, *mac, hop->port);
     }
   }
-  const bool by_mac = !hop->gateway && is_mac(record) && record.client_port == port;
+  const bool by_mac = !hop->gateway && is_mac(record) && record.client_port == port &&
+                      may_be_clients(MacAddress(record.client_hop), flow.client, hop->port);
   if (!by_mac) {
     const IpAddress next_hop = hop->gateway.value_or(flow.client);
     const NeighborIndex neighbor = snapshot_->client_hops->find(hop->port, next_hop);

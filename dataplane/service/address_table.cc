@@ -51,7 +51,12 @@ AddressTable::AddressTable(std::span<const LocalAddress> addresses)
     if (local.role != AddressRole::kNode && local.address.is_v6()) {
       solicited_nodes_.push_back(last_24_bits(local.address));
     }
+    if (!local.virtual_mac.is_zero()) {
+      virtual_macs_.push_back(local.virtual_mac);
+    }
   }
+  std::sort(virtual_macs_.begin(), virtual_macs_.end());
+  virtual_macs_.erase(std::unique(virtual_macs_.begin(), virtual_macs_.end()), virtual_macs_.end());
   std::sort(solicited_nodes_.begin(), solicited_nodes_.end());
   solicited_nodes_.erase(std::unique(solicited_nodes_.begin(), solicited_nodes_.end()),
                          solicited_nodes_.end());
@@ -65,6 +70,10 @@ const LocalAddress* AddressTable::find(const IpAddress& address) const {
   const uint32_t found =
       find_in_slots(slots_, hash, [&](uint32_t i) { return addresses_[i].address == address; });
   return found == 0 ? nullptr : &addresses_[found - 1];
+}
+
+bool AddressTable::has_virtual_mac(const MacAddress& mac) const {
+  return std::binary_search(virtual_macs_.begin(), virtual_macs_.end(), mac);
 }
 
 bool AddressTable::is_solicited_node_of_vip(const IpAddress& group) const {

@@ -60,6 +60,9 @@ class AddressTable {
   // Those that servers route through.
   [[nodiscard]] std::span<const LocalAddress> gateways() const { return gateways_; }
 
+  // Whether one of these is answered for with this virtual MAC.
+  [[nodiscard]] bool has_virtual_mac(const MacAddress& mac) const;
+
   // Whether `group` is the solicited-node multicast address (RFC 4291 section 2.7.1) of one
   // that the dataplane answers for.
   [[nodiscard]] bool is_solicited_node_of_vip(const IpAddress& group) const;
@@ -72,6 +75,7 @@ class AddressTable {
   std::vector<uint64_t> filter_;  // a bit for each hash; a power of two words
   std::vector<uint32_t> slots_;   // subscript into addresses_ plus one; 0 is empty
   bool translates_ = false;
+  std::vector<MacAddress> virtual_macs_;   // sorted
   std::vector<uint32_t> solicited_nodes_;  // last 24 bits of the IPv6 VIPs, sorted
 };
 

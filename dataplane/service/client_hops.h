@@ -19,6 +19,7 @@ class ClientHops {
     PortIndex port{};
     IpAddress address;
     NeighborIndex neighbor = kNoNeighbor;
+    bool is_gateway = false;
   };
 
   ClientHops() : ClientHops(std::span<const Hop>{}) {}
@@ -26,8 +27,11 @@ class ClientHops {
 
   // kNoNeighbor when it is not there.
   [[nodiscard]] NeighborIndex find(PortIndex port, const IpAddress& address) const;
+  // Those that a route leads through.
+  [[nodiscard]] std::span<const Hop> gateways() const { return gateways_; }
 
  private:
+  std::vector<Hop> gateways_;
   std::vector<Hop> hops_;
   std::vector<uint32_t> slots_;  // subscript into hops_ plus one; 0 is empty
 };

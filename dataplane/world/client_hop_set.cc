@@ -69,7 +69,7 @@ std::shared_ptr<const ClientHops> ClientHopSet::table() {
     std::vector<ClientHops::Hop> hops;
     hops.reserve(gateways_.size() + clients_.size());
     for (const auto& [key, gateway] : gateways_) {
-      hops.push_back({key.first, key.second, gateway.neighbor});
+      hops.push_back({key.first, key.second, gateway.neighbor, true});
     }
     for (const auto& [key, client] : clients_) {
       if (!gateways_.contains(key)) {

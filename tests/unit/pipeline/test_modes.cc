@@ -113,7 +113,7 @@ void TestNetwork::add_modes() {
   set_route("2001:db8:1::/64", kWan);
   for (const Family4or6& family : both_families()) {
     set_route(family.is_v4() ? "0.0.0.0/0" : "::/0", kWan, family.router);
-    add_client_hop(kWan, family.router, {mac_address(kRouterMac), NeighborState::kReachable});
+    add_client_hop(kWan, family.router, {mac_address(kRouterMac), NeighborState::kReachable}, true);
   }
 }
 
@@ -165,11 +165,11 @@ void TestNetwork::remove_route(std::string_view prefix) {
 }
 
 NeighborIndex TestNetwork::add_client_hop(PortIndex port, std::string_view address,
-                                          const Neighbor& neighbor) {
+                                          const Neighbor& neighbor, bool is_gateway) {
   const NeighborIndex hop = neighbors_.intern(port, ip_address(address));
   neighbors_.set(hop, neighbor);
   std::erase_if(client_hops_, [&](const ClientHops::Hop& each) { return each.neighbor == hop; });
-  client_hops_.push_back({port, ip_address(address), hop});
+  client_hops_.push_back({port, ip_address(address), hop, is_gateway});
   snapshot.client_hops = std::make_shared<const ClientHops>(client_hops_);
   ++snapshot.hop_generation;
   return hop;
@@ -232,7 +232,8 @@ PacketBuilder Talk::transport(PacketBuilder packet, uint16_t from, uint16_t to, 
 }
 
 PacketBuilder Talk::request(uint8_t flags) const {
-  return transport(packet().ip(client_, vip_), client_port_, settings_.port, flags, true);
+  return transport(packet().ethernet(client_mac_, kBalancerMac).ip(client_, vip_), client_port_,
+                   settings_.port, flags, true);
 }
 
 PacketBuilder Talk::reply(uint8_t flags) const {

@@ -46,6 +46,10 @@ class Talk {
     client_ = std::move(address);
     return *this;
   }
+  Talk& client_mac(std::string_view mac) {
+    client_mac_ = mac;
+    return *this;
+  }
   Talk& vip(std::string address) {
     vip_ = std::move(address);
     return *this;
@@ -93,6 +97,7 @@ class Talk {
   const Family4or6& family_;
   const TestNetwork::ServiceSettings& settings_;
   std::string client_;
+  std::string_view client_mac_ = kClientMac;
   std::string vip_;
   uint16_t client_port_;
   int server_ = 0;

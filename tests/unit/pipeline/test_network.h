@@ -164,7 +164,8 @@ class TestNetwork : public ServerLoads {
   // On-link without a gateway. Raises hop_generation, as the world does.
   void set_route(std::string_view prefix, PortIndex port, std::string_view gateway = {});
   void remove_route(std::string_view prefix);
-  NeighborIndex add_client_hop(PortIndex port, std::string_view address, const Neighbor& neighbor);
+  NeighborIndex add_client_hop(PortIndex port, std::string_view address, const Neighbor& neighbor,
+                               bool is_gateway = false);
   RealServer& server(ServerIndex server) { return snapshot.servers[index(server)]; }
   // The service's servers with this number, or all, of both families.
   template <typename Change>

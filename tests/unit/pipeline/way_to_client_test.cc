@@ -59,6 +59,38 @@ TEST_P(WayToClient, FollowsTheClientToAnotherMacThoughTheServerIsBusy) {
   EXPECT_EQ(way(), "wan, wan > 02:00:00:00:00:c2");
 }
 
+// A forged packet that a router has passed on, or that tells of this node itself.
+TEST_P(WayToClient, IsNotTheMacOfAGatewayOrOfThisNode) {
+  talk.establish();
+  for (const std::string_view mac : {kRouterMac, kLanMac, kVirtualMac, kVirtualGatewayMac,
+                                     std::string_view("03:00:00:00:00:01")}) {
+    network.pass(kSecond);
+    talk.ask(talk.request().ethernet(mac, kBalancerMac));
+    EXPECT_EQ(way(), "wan, wan > client") << mac;
+    network.pass(kSecond);
+    network.set_route("203.0.113.128/25", kLan);  // it is looked for anew
+    EXPECT_EQ(way(), "wan, wan > client") << mac;
+  }
+}
+
+TEST_P(WayToClient, OfAConnectionThatBeganByAGatewayIsAskedFor) {
+  talk.client_mac(kRouterMac).open();
+  EXPECT_EQ(note(talk.answer()), "dropped: neighbor_timeout");
+  NeighborRequest request;
+  ASSERT_TRUE(network.take_request(request));
+  EXPECT_EQ(request.address, ip_address(family.client));
+  add_hop(family.client, kRouterMac);  // it answers for the client: proxy ARP
+  EXPECT_EQ(way(), "wan, wan > router");
+  network.pass(kSecond);
+  talk.client_mac(kClientMac).ask();
+  EXPECT_EQ(way(), "wan, wan > client");
+}
+
+TEST_P(WayToClient, OfAGatewayThatIsAClientItselfIsItsMac) {
+  talk.client(family.router).client_mac(kRouterMac).open();
+  EXPECT_EQ(way(), "wan, wan > router");
+}
+
 TEST_P(WayToClient, ChangesWithTheRoutes) {
   talk.establish();
   EXPECT_EQ(way(), "wan, wan > client");
