@@ -361,6 +361,9 @@ void Dataplane::every_second() {
   }
   if (indexes_may_be_reclaimed()) {
     world_->reclaim([this](ServerIndex server) { return clear_if_unused(server); });
+    if (auto snapshot = world_->settle_owners()) {
+      publish(std::move(snapshot), nullptr);
+    }
   }
 }
 

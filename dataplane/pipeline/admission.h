@@ -73,7 +73,7 @@ inline bool may_have_ports(const ParsedHeaders& parsed) {
 // To its connection, by slot.key, if this worker owns it.
 template <Pipeline::Replies kReplies>
 [[gnu::always_inline]] inline void Pipeline::enter_flow(Packet& packet, Slot& slot) {
-  if (around_.steering.workers() != 1 && packet.handed_over != HandOver::kFlow) {
+  if (around_.steering.workers() != 1 && packet.handed_over < HandOver::kFlow) {
     const WorkerIndex owner = owner_of(packet, slot);
     if (owner != worker_) {
       return hand_over(packet, slot, owner, HandOver::kFlow);

@@ -142,6 +142,9 @@ ServerIndex Pipeline::change(Packet& packet, Slot& slot, Connection*& connection
 // It goes where the connection goes, and keeps none alive.
 ServerIndex Pipeline::server_for_icmp_error(Packet& packet, Slot& slot,
                                             const Connection* connection) {
+  if (connection == nullptr && asks_another_owner(packet, slot, slot.flow())) {
+    return kNoServer;
+  }
   const ServerIndex server =
       connection != nullptr ? connection->server : server_of_unknown_flow(slot);
   if (server == kNoServer) {

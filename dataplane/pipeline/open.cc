@@ -35,6 +35,9 @@ FlowKey varied(const FlowKey& flow, uint16_t attempt) {
 
 // The server of a flow without a connection, which gets one; kNoServer with the packet decided.
 ServerIndex Pipeline::open(Packet& packet, Slot& slot, Connection*& connection) {
+  if (asks_another_owner(packet, slot, slot.flow())) {
+    return kNoServer;
+  }
   const ParsedPacket& parsed = slot.parsed;
   const VirtualService* service = service_of(slot.flow());
   if (service == nullptr) {

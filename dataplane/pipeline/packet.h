@@ -11,11 +11,14 @@
 
 namespace ballast {
 
-// Why a packet is, or was, given to another worker.
+// Why a packet is, or was, given to another worker. A packet that was handed over is handed over
+// again only for a reason further down, so that none goes round.
 enum class HandOver : uint8_t {
   kNone,
-  kFlow,      // that worker owns the flow
-  kFragment,  // that worker knows the ports of this fragment's datagram, or will
+  kFragment,     // that worker knows the ports of this fragment's datagram, or will
+  kFlow,         // that worker owns the flow; from here on it is not asked who does
+  kFormerOwner,  // that worker owned the flow before its service's mode was changed
+  kNewFlow,      // that worker owns the flow, which its former owner does not know
 };
 
 enum class Verdict : uint8_t {

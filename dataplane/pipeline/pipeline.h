@@ -189,6 +189,8 @@ class Pipeline {
   [[nodiscard]] WorkerIndex owner_of(const Packet& packet, const Slot& slot) const;
   [[nodiscard]] bool goes_by_client(const Slot& slot) const;
   void hand_over(Packet& packet, const Slot& slot, WorkerIndex owner, HandOver what_for);
+  // former_owner.cc
+  bool asks_another_owner(Packet& packet, const Slot& slot, const FlowKey& flow);
   template <Replies kReplies>
   void fetch_entry(Slot& slot);
 

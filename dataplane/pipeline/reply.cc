@@ -136,6 +136,9 @@ void Pipeline::reply_of_unknown_flow(Packet& packet, Slot& slot) {
     if (connections_.find(found->flow) != nullptr) {
       return drop(packet, DropReason::kReplyUnmatched);
     }
+    if (asks_another_owner(packet, slot, found->flow)) {
+      return;
+    }
   }
   TranslationRecord without_entry;
   Connection* connection = rebuild(packet, slot, *found);

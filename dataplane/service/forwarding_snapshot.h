@@ -49,6 +49,9 @@ struct ForwardingSnapshot {
   // Those listeners whose flows a worker owns by the client alone (NAT); also of services that are
   // gone, while their connections may be there.
   std::shared_ptr<const ServiceTable> steered_by_client = std::make_shared<const ServiceTable>();
+  // Those of which connections may be left that are owned by the other of the two rules: their
+  // service was, or was not, NAT.
+  std::shared_ptr<const ServiceTable> steered_anew = std::make_shared<const ServiceTable>();
   std::vector<std::shared_ptr<const VirtualService>> services;
   std::vector<RealServer> servers;  // by ServerIndex
   // What RealServer::tunnel points to: by ServerIndex, null but for TUN, and as long as that takes.

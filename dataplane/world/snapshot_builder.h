@@ -76,6 +76,8 @@ class SnapshotBuilder {
   // Frees removed servers that are `unused`, retired services without servers, and neighbours
   // without references.
   size_t reclaim(const std::function<bool(ServerIndex)>& unused);
+  // Whether what was reclaimed changes where workers look for connections.
+  [[nodiscard]] bool has_reclaimed_owners() const { return steering_changed_; }
 
   [[nodiscard]] const ServerRegistry& registry() const { return registry_; }
   [[nodiscard]] const ServiceSlots& slots() const { return slots_; }
@@ -127,6 +129,8 @@ class SnapshotBuilder {
   std::shared_ptr<const AddressTable> addresses_ = std::make_shared<const AddressTable>();
   std::shared_ptr<const ServiceTable> listeners_ = std::make_shared<const ServiceTable>();
   std::shared_ptr<const ServiceTable> steered_by_client_ = std::make_shared<const ServiceTable>();
+  std::shared_ptr<const ServiceTable> steered_anew_ = std::make_shared<const ServiceTable>();
+  bool steering_changed_ = false;  // since these two were made
   std::shared_ptr<const ReplySources> reply_sources_ = std::make_shared<const ReplySources>();
   bool reply_sources_changed_ = false;  // since reply_sources_ was made
   std::vector<MacAddress> own_macs_;    // sorted

@@ -140,28 +140,53 @@ void SnapshotBuilder::refresh_listeners(const DesiredState& state) {
   listeners_ = std::make_shared<const ServiceTable>(entries);
 }
 
-// A service that is gone counts as long as connections may be left and nobody else listens there:
-// they stay with the workers that they are with.
+// By the mode of the service that listens there; else of one that is gone, whose connections stay
+// with the workers that they are with. Where servers are left over whose connections are owned by
+// the other rule (the service has changed its mode, or another one listens there), both are looked
+// for.
 void SnapshotBuilder::refresh_steering(const DesiredState& state) {
-  std::map<Listener, uint32_t, ListenerOrder> by_client;
+  const auto is_nat = [](ForwardingMode mode) { return mode == ForwardingMode::kNat; };
+  struct Rules {
+    std::set<bool> left_over;  // by client
+    bool by_client = false;
+    uint32_t slot = 0;
+  };
+  std::map<ServiceSlot, std::set<bool>> left_over;
+  for (const ServerIndex server : registry_.removed()) {
+    const ServerRegistry::Entry& entry = registry_.at(server);
+    left_over[entry.service].insert(is_nat(entry.mode));
+  }
+  std::map<Listener, Rules, ListenerOrder> rules;
   for (uint32_t slot = 0; slot < slots_.objects().size(); ++slot) {
     const VirtualService& service = slots_.object(ServiceSlot{slot});
-    if (service.mode != ForwardingMode::kNat) {
-      continue;
-    }
     const bool is_gone = slots_.retired().contains(ServiceSlot{slot});
     for (const Listener& listener : service.listeners) {
-      if (!is_gone || !state.listeners().contains(listener)) {
-        by_client.emplace(listener, slot);
+      Rules& present = rules[listener];
+      if (!is_gone) {
+        present.by_client = is_nat(service.mode);
+        present.slot = slot;
+      } else if (!state.listeners().contains(listener)) {
+        present.by_client |= is_nat(service.mode);
+        present.slot = slot;
+      }
+      if (const auto found = left_over.find(ServiceSlot{slot}); found != left_over.end()) {
+        present.left_over.insert(found->second.begin(), found->second.end());
       }
     }
   }
-  std::vector<ServiceTable::Entry> entries;
-  entries.reserve(by_client.size());
-  for (const auto& [listener, slot] : by_client) {
-    entries.push_back({listener, slot});
+  std::vector<ServiceTable::Entry> by_client;
+  std::vector<ServiceTable::Entry> anew;
+  for (const auto& [listener, present] : rules) {
+    if (present.by_client) {
+      by_client.push_back({listener, present.slot});
+    }
+    if (present.left_over.contains(!present.by_client)) {
+      anew.push_back({listener, present.slot});
+    }
   }
-  steered_by_client_ = std::make_shared<const ServiceTable>(entries);
+  steered_by_client_ = std::make_shared<const ServiceTable>(by_client);
+  steered_anew_ = std::make_shared<const ServiceTable>(anew);
+  steering_changed_ = false;
 }
 
 void SnapshotBuilder::refresh_own_macs(const DesiredState& state) {
@@ -231,12 +256,16 @@ std::shared_ptr<const ForwardingSnapshot> SnapshotBuilder::build(
   if (reply_sources_changed_) {
     refresh_reply_sources();
   }
+  if (steering_changed_) {
+    refresh_steering(state);
+  }
   auto snapshot = std::make_shared<ForwardingSnapshot>();
   snapshot->serial = previous != nullptr ? previous->serial + 1 : 1;
   snapshot->generation = state.generation();
   snapshot->addresses = addresses_;
   snapshot->listeners = listeners_;
   snapshot->steered_by_client = steered_by_client_;
+  snapshot->steered_anew = steered_anew_;
   snapshot->services = slots_.objects();
   snapshot->servers = servers_;
   snapshot->tunnels = tunnels_;
@@ -278,6 +307,7 @@ size_t SnapshotBuilder::reclaim(const std::function<bool(ServerIndex)>& unused) 
     }
     registry_.free(server);
   }
+  steering_changed_ |= !freed.empty() && !steered_anew_->all().empty();
   const std::set<ServiceSlot> retired = slots_.retired();
   for (const ServiceSlot slot : retired) {
     if (!registry_.has_servers(slot)) {

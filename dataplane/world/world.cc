@@ -105,6 +105,14 @@ std::shared_ptr<const ForwardingSnapshot> World::expire_client_hops(ClientHopSet
   return snapshot_;
 }
 
+std::shared_ptr<const ForwardingSnapshot> World::settle_owners() {
+  if (!builder_.has_reclaimed_owners()) {
+    return nullptr;
+  }
+  snapshot_ = builder_.build(desired_, snapshot_.get());
+  return snapshot_;
+}
+
 std::optional<ServerDescription> World::describe(ServerIndex server) const {
   const ServerRegistry& registry = builder_.registry();
   if (index(server) >= registry.end()) {

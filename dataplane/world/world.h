@@ -108,6 +108,9 @@ class World {
   size_t reclaim(const std::function<bool(ServerIndex)>& unused) {
     return builder_.reclaim(unused);
   }
+  // After reclaim(): a new snapshot of the same generation when the last connections of a service's
+  // former mode are gone, which workers need not look for any more; else null.
+  std::shared_ptr<const ForwardingSnapshot> settle_owners();
 
  private:
   ValidationContext context_;

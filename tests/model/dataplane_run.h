@@ -52,6 +52,10 @@ class DataplaneRun : public ServerLoads {
   // What the connection table says of a flow; nothing when it has no entry.
   [[nodiscard]] std::optional<Choice> chosen(const Flow& flow) const;
   // Whether a server of NAT has this address, or had it and is not yet forgotten.
+  // Whether flows of some listener may be with the worker that owned them before.
+  [[nodiscard]] bool has_former_owners() const {
+    return workers_.size() > 1 && !world_.snapshot()->steered_anew->all().empty();
+  }
   [[nodiscard]] bool is_nat_server(const IpAddress& address) const;
   // Empty, or what does not add up: packets lost, counters that say something else.
   [[nodiscard]] std::string wrong_accounts() const;

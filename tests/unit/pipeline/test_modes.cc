@@ -140,6 +140,23 @@ void TestNetwork::add_server(const ServiceSettings& settings, const VirtualServi
   snapshot.servers.push_back(server);
 }
 
+void TestNetwork::replace_service(std::string_view former, const ServiceSettings& settings) {
+  const auto is_formers = [&](const ServiceTable::Entry& each) {
+    return snapshot.services[each.service]->name == former;
+  };
+  std::vector<ServiceTable::Entry> anew;
+  std::copy_if(listeners_.begin(), listeners_.end(), std::back_inserter(anew), is_formers);
+  std::erase_if(listeners_, is_formers);
+  change_servers(former, [](RealServer& each) { each.accepts_connections = false; });
+  add_service(settings);
+  if ((service(former).mode == ForwardingMode::kNat) != (settings.mode == ForwardingMode::kNat)) {
+    snapshot.steered_anew = std::make_shared<const ServiceTable>(anew);
+  }
+  snapshot.reply_sources = std::make_shared<const ReplySources>(reply_sources_);
+  service(settings.name).local_ipv4 = {local_address_index(0), local_address_index(1)};
+  service(settings.name).local_ipv6 = {local_address_index(3), local_address_index(4)};
+}
+
 void TestNetwork::use_tunnels(std::string_view name, const std::vector<int>& numbers,
                               Family family) {
   set_usable(name, [&](ServerIndex each, int number) {

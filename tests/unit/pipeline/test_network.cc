@@ -355,12 +355,10 @@ Outcome TestNetwork::send(const Frame& frame, How how) {
 Outcome TestNetwork::send_to_owner(const Frame& frame, How how) {
   Outcome outcome = send(frame, how);
   while (outcome.verdict == Verdict::kHandOver) {
-    // A datagram's worker first, the flow's owner last.
-    const bool goes_on =
-        how.handed_over == HandOver::kNone ||
-        (how.handed_over == HandOver::kFragment && outcome.hand_over_for == HandOver::kFlow);
+    // A datagram's worker first, the flow's owner last: none goes round.
+    const bool goes_on = outcome.hand_over_for > how.handed_over;
     EXPECT_TRUE(goes_on);
-    if (!goes_on || outcome.hand_over_for == HandOver::kNone) {
+    if (!goes_on) {
       break;
     }
     how.worker = index(outcome.owner);

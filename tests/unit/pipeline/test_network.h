@@ -159,6 +159,9 @@ class TestNetwork : public ServerLoads {
     Encapsulation encapsulation = Encapsulation::kIpIp;
   };
   void add_service(const ServiceSettings& settings);
+  // As when a service changes its mode: another one listens where `former` did, whose servers take
+  // nothing new, and keep what they have as its on_server_down says.
+  void replace_service(std::string_view former, const ServiceSettings& settings);
   // Of a TUN service: servers of this family alone, for clients of both.
   void use_tunnels(std::string_view service, const std::vector<int>& numbers, Family family);
   // On-link without a gateway. Raises hop_generation, as the world does.

@@ -133,6 +133,59 @@ TEST(Mode, RepliesAreThoseOfNatServersLiveAndRemoved) {
   EXPECT_THAT(replying(fixture, "10.0.0.1"), ElementsAre(fixture.find("other", "10.0.0.1")));
 }
 
+// Who owns the flows of a listener: by the client alone, or by the four-tuple; and whether there
+// may be some that are owned by the other rule.
+TEST(Mode, AListenerIsSteeredAnewAsLongAsServersOfTheOtherRuleAreLeft) {
+  WorldFixture fixture;
+  fixture.accept(addresses());
+  const Listener listener{*IpAddress::parse("192.0.2.10"), Big16::from_host(80), IpProtocol::kTcp};
+  const auto expect = [&](bool by_client, bool anew) {
+    EXPECT_EQ(fixture.world.snapshot()->steered_by_client->find(listener) != nullptr, by_client);
+    EXPECT_EQ(fixture.world.snapshot()->steered_anew->find(listener) != nullptr, anew);
+  };
+  fixture.accept(std::move(Change().add(web(api::NAT))));
+  expect(true, false);
+  fixture.accept(std::move(Change().add(web(api::NAT, {server("10.0.0.2")}))));
+  expect(true, false);
+  for (const api::Mode mode : {api::DR, api::TUN, api::FULLNAT}) {
+    fixture.accept(std::move(Change().add(web(mode))));
+    expect(false, true);
+  }
+  fixture.accept(std::move(Change().add(web(api::NAT))));
+  expect(true, true);
+
+  fixture.world.reclaim([](ServerIndex) { return false; });
+  EXPECT_EQ(fixture.world.settle_owners(), nullptr);
+  expect(true, true);
+  fixture.world.reclaim(kAlways);
+  const auto before = fixture.world.snapshot();
+  const auto after = fixture.world.settle_owners();
+  ASSERT_NE(after, nullptr);
+  EXPECT_EQ(after, fixture.world.snapshot());
+  EXPECT_EQ(after->generation, before->generation);
+  expect(true, false);
+  EXPECT_EQ(fixture.world.settle_owners(), nullptr);
+}
+
+TEST(Mode, AListenerIsSteeredAnewWhenAServiceOfTheOtherRuleTakesIt) {
+  WorldFixture fixture;
+  fixture.accept(addresses());
+  const Listener listener{*IpAddress::parse("192.0.2.10"), Big16::from_host(80), IpProtocol::kTcp};
+  const auto expect = [&](bool by_client, bool anew) {
+    EXPECT_EQ(fixture.world.snapshot()->steered_by_client->find(listener) != nullptr, by_client);
+    EXPECT_EQ(fixture.world.snapshot()->steered_anew->find(listener) != nullptr, anew);
+  };
+  fixture.accept(std::move(Change().add(web(api::NAT))));
+  fixture.accept(std::move(Change().remove_service("web")));
+  expect(true, false);  // its connections stay where they are
+  fixture.accept(std::move(
+      Change().add(service_in(api::DR, "other", "192.0.2.10", 80, {server("10.0.0.1")}))));
+  expect(false, true);
+  fixture.world.reclaim(kAlways);
+  EXPECT_NE(fixture.world.settle_owners(), nullptr);
+  expect(false, false);
+}
+
 TEST(Mode, ALocalAddressKeepsItsIndexForGood) {
   WorldLimits limits;
   limits.max_local_addresses = 3;
