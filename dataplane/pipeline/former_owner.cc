@@ -18,7 +18,8 @@ bool Pipeline::asks_another_owner(Packet& packet, const Slot& slot, const FlowKe
   }
   const Listener listener{flow.vip, flow.vip_port, flow.protocol};
   const bool was_asked = packet.handed_over == HandOver::kFormerOwner;
-  if (!was_asked && snapshot_->steered_anew->find(listener) == nullptr) {
+  const ServiceTable& steered_anew = *snapshot_->steered_anew;
+  if (!was_asked && (steered_anew.all().empty() || steered_anew.find(listener) == nullptr)) {
     return false;
   }
   const WorkerIndex by_client = steering.owner_by_client(flow.client, flow.client_port);
