@@ -118,8 +118,10 @@ uint16_t expected_transport_checksum(Bytes bytes, const Layout& layout) {
   const auto address = [&](size_t v4_offset, size_t v6_offset) {
     IpAddress::V4Bytes four{};
     IpAddress::V6Bytes sixteen{};
-    const uint8_t* at = bytes.data() + layout.network + (v4 ? v4_offset : v6_offset);
-    std::memcpy(v4 ? four.data() : sixteen.data(), at, v4 ? 4 : 16);
+    const size_t length = v4 ? four.size() : sixteen.size();
+    const size_t begin = layout.network + (v4 ? v4_offset : v6_offset);
+    static_cast<void>(bytes.at(begin + length - 1));  // throws where the header is cut off
+    std::memcpy(v4 ? four.data() : sixteen.data(), bytes.data() + begin, length);
     return v4 ? IpAddress::v4(four) : IpAddress::v6(sixteen);
   };
   const uint16_t checksum =
