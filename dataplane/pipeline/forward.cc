@@ -20,8 +20,7 @@ namespace ballast {
   if (parsed.protocol == IpProtocol::kTcp) {
     follow_client(packet, parsed, *connection);
   }
-  const EndpointView endpoint(server.address,
-                              server.port == Big16{} ? slot.flow().vip_port : server.port);
+  const EndpointView endpoint(server.address, port_of(server, slot.flow()));
   if (server.mode == ForwardingMode::kNat) {
     return was_rewritten(packet, slot, rewrite_nat_in(packet.view(), parsed, endpoint));
   }

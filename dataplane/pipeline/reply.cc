@@ -73,8 +73,7 @@ void Pipeline::note_seen_by_reply(Connection& connection) const {
 inline bool Pipeline::may_answer_for(const IpAddress& vip) {
   VipOfReplies& known = vips_of_replies_[gate_of(vip)];
   if (known.epoch != epoch_ || known.address != vip) [[unlikely]] {
-    const LocalAddress* local = snapshot_->addresses->find(vip);
-    known = {.address = vip, .epoch = epoch_, .forwards = local != nullptr && forwards(*local)};
+    known = {.address = vip, .epoch = epoch_, .forwards = holds(vip)};
   }
   return known.forwards;
 }

@@ -70,8 +70,11 @@ inline bool replies_by_itself(const ParsedPacket& reply, const VirtualService& s
 }
 
 // Where a server listens for a flow.
+inline Big16 port_of(const RealServer& server, const FlowKey& flow) {
+  return server.port == Big16{} ? flow.vip_port : server.port;
+}
 inline ServerEndpoint endpoint_of(const RealServer& server, const FlowKey& flow) {
-  return {server.address, server.port == Big16{} ? flow.vip_port : server.port, flow.protocol};
+  return {server.address, port_of(server, flow), flow.protocol};
 }
 
 // By what the replies of a connection's server are known, from its entry and record.
@@ -97,12 +100,11 @@ class ReturnKeys {
     const IpAddress& peer =
         by_client ? connection.key.client : local_addresses_[index(record.local.address)];
     const Big16 peer_port = by_client ? connection.key.client_port : record.local.port;
-    const Big16 server_port = server.port == Big16{} ? connection.key.vip_port : server.port;
-    const uint64_t rest = uint64_t{std::bit_cast<uint16_t>(peer_port)} |
-                          uint64_t{std::bit_cast<uint16_t>(server_port)} << 16 |
-                          static_cast<uint64_t>(connection.key.protocol) << 32;
+    FlowKey rest;
+    rest.set_ports_and_protocol(peer_port, port_of(server, connection.key),
+                                connection.key.protocol);
     return key.tuple.client == peer && key.tuple.vip == server.address &&
-           key.tuple.ports_and_protocol() == rest;
+           key.tuple.ports_and_protocol() == rest.ports_and_protocol();
   }
 
  private:

@@ -77,7 +77,7 @@ RewriteResult Pipeline::translate_to_server(Packet& packet, Slot& slot, const Re
                                             Connection* connection) {
   const ParsedPacket& parsed = slot.parsed;
   const FlowKey& flow = slot.flow();
-  const Endpoint endpoint{server.address, server.port == Big16{} ? flow.vip_port : server.port};
+  const Endpoint endpoint{server.address, port_of(server, flow)};
   const bool full = server.mode == ForwardingMode::kFullNat;
   Endpoint local;
   if (full) {
