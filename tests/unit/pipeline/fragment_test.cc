@@ -129,6 +129,15 @@ class Fragments : public ::testing::TestWithParam<CaseOnWorkers> {
                        frame.bytes.end());
     return inner;
   }
+  void expect_reply(const std::vector<Outcome>& outcomes) {
+    ASSERT_EQ(outcomes.size(), 4U);
+    for (const Outcome& each : outcomes) {
+      EXPECT_EQ(each.out_port, kWan);
+      EXPECT_EQ(name_of(Frame(each.frame).ethernet()->destination), "client");
+    }
+    expect_datagram(frames_of(outcomes), talk.reply_at_client().payload(payload));
+  }
+
   void expect_request(const std::vector<Outcome>& outcomes) {
     ASSERT_EQ(outcomes.size(), 4U);
     std::vector<Frame> frames = frames_of(outcomes);
@@ -182,13 +191,7 @@ TEST_P(FragmentsBothWays, OfAReplyReachTheClientInAnyOrder) {
     if (round > 0) {
       std::shuffle(fragments.begin(), fragments.end(), random);
     }
-    const std::vector<Outcome> outcomes = send(fragments, kLan);
-    ASSERT_EQ(outcomes.size(), 4U);
-    for (const Outcome& each : outcomes) {
-      EXPECT_EQ(each.out_port, kWan);
-      EXPECT_EQ(name_of(Frame(each.frame).ethernet()->destination), "client");
-    }
-    expect_datagram(frames_of(outcomes), talk.reply_at_client().payload(payload));
+    expect_reply(send(fragments, kLan));
   }
 }
 
@@ -208,13 +211,7 @@ TEST_P(FragmentsOfUdpInNat, OfAReplyToADatagramByItselfAreTranslatedWhicheverSer
     if (round > 5) {  // a question in fragments has an entry, which is no matter of other answers
       send(fragments_of(talk.request()), kWan);
     }
-    const std::vector<Outcome> outcomes = send(fragments, kLan);
-    ASSERT_EQ(outcomes.size(), 4U);
-    for (const Outcome& each : outcomes) {
-      EXPECT_EQ(each.out_port, kWan);
-      EXPECT_EQ(name_of(Frame(each.frame).ethernet()->destination), "client");
-    }
-    expect_datagram(frames_of(outcomes), talk.reply_at_client().payload(payload));
+    expect_reply(send(fragments, kLan));
     for (uint16_t worker = 0; worker < GetParam().workers && round <= 5; ++worker) {
       EXPECT_EQ(network.connections(worker).size(), 0U);
     }
