@@ -87,8 +87,7 @@ void Announcements::send(PortIndex port, std::span<const Announcement> due, size
   const Transmission done = ports_[index(port)].port->transmit(worker_, frames.data(), count);
   sent_.add(done.sent);
   for (uint16_t i = done.sent; i < count; ++i) {
-    counters_.drop(i < count - done.refused ? DropReason::kTransmitFull
-                                            : DropReason::kTransmitRefused);
+    counters_.drop(done.reason_of(i, count));
     rte_pktmbuf_free(frames[i]);
   }
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@
 #include "dataplane/dpdk/device.h"
 #include "dataplane/dpdk/mac_filter.h"
 #include "dataplane/packet/address.h"
+#include "dataplane/packet/drop_reason.h"
 #include "dataplane/packet/numbers.h"
 #include "dataplane/pipeline/steering.h"
 
@@ -45,6 +47,11 @@ struct PortCounters {
 // What became of a burst: the first `sent` frames are the device's; the rest stay the caller's.
 // Of the rest, the last `refused` ones can never be sent as they are, the others found no room.
 struct Transmission {
+  // Of the frame with this subscript in the burst of `count`, one of the rest.
+  [[nodiscard]] DropReason reason_of(size_t frame, size_t count) const {
+    return frame < count - refused ? DropReason::kTransmitFull : DropReason::kTransmitRefused;
+  }
+
   uint16_t sent = 0;
   uint16_t refused = 0;
 };

@@ -444,8 +444,7 @@ uint16_t Worker::send(PortIndex port, std::span<rte_mbuf*> frames) {
   const Transmission done = around_.ports[index(port)].port->transmit(
       index_, frames.data(), static_cast<uint16_t>(frames.size()));
   for (size_t i = done.sent; i < frames.size(); ++i) {
-    discard(frames[i], i < frames.size() - done.refused ? DropReason::kTransmitFull
-                                                        : DropReason::kTransmitRefused);
+    discard(frames[i], done.reason_of(i, frames.size()));
   }
   return done.sent;
 }
