@@ -135,14 +135,17 @@ TEST(Mode, RepliesAreThoseOfNatServersLiveAndRemoved) {
 
 // Who owns the flows of a listener: by the client alone, or by the four-tuple; and whether there
 // may be some that are owned by the other rule.
+void expect_steered(const WorldFixture& fixture, bool by_client, bool anew) {
+  const Listener listener{*IpAddress::parse("192.0.2.10"), Big16::from_host(80), IpProtocol::kTcp};
+  const auto snapshot = fixture.world.snapshot();
+  EXPECT_EQ(snapshot->steered_by_client->find(listener) != nullptr, by_client);
+  EXPECT_EQ(snapshot->steered_anew->find(listener) != nullptr, anew);
+}
+
 TEST(Mode, AListenerIsSteeredAnewAsLongAsServersOfTheOtherRuleAreLeft) {
   WorldFixture fixture;
   fixture.accept(addresses());
-  const Listener listener{*IpAddress::parse("192.0.2.10"), Big16::from_host(80), IpProtocol::kTcp};
-  const auto expect = [&](bool by_client, bool anew) {
-    EXPECT_EQ(fixture.world.snapshot()->steered_by_client->find(listener) != nullptr, by_client);
-    EXPECT_EQ(fixture.world.snapshot()->steered_anew->find(listener) != nullptr, anew);
-  };
+  const auto expect = [&](bool by_client, bool anew) { expect_steered(fixture, by_client, anew); };
   fixture.accept(std::move(Change().add(web(api::NAT))));
   expect(true, false);
   fixture.accept(std::move(Change().add(web(api::NAT, {server("10.0.0.2")}))));
@@ -170,11 +173,7 @@ TEST(Mode, AListenerIsSteeredAnewAsLongAsServersOfTheOtherRuleAreLeft) {
 TEST(Mode, AListenerIsSteeredAnewWhenAServiceOfTheOtherRuleTakesIt) {
   WorldFixture fixture;
   fixture.accept(addresses());
-  const Listener listener{*IpAddress::parse("192.0.2.10"), Big16::from_host(80), IpProtocol::kTcp};
-  const auto expect = [&](bool by_client, bool anew) {
-    EXPECT_EQ(fixture.world.snapshot()->steered_by_client->find(listener) != nullptr, by_client);
-    EXPECT_EQ(fixture.world.snapshot()->steered_anew->find(listener) != nullptr, anew);
-  };
+  const auto expect = [&](bool by_client, bool anew) { expect_steered(fixture, by_client, anew); };
   fixture.accept(std::move(Change().add(web(api::NAT))));
   fixture.accept(std::move(Change().remove_service("web")));
   expect(true, false);  // its connections stay where they are
